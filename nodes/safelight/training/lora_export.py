@@ -1,0 +1,104 @@
+"""Writing a trained LoRA as kohya's trainer does, which every program reads.
+
+Modules have the names of the diffusers library, dots turned into underscores,
+
+    lora_unet_down_blocks_0_attentions_0_..._attn1_to_q . lora_down.weight [r, in]
+                                                        . lora_up.weight   [out, r]
+                                                        . alpha            []
+
+and the metadata say, as texts under names that begin with `ss_`, how it was trained.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from safelight import __version__
+from safelight.diffusion.clip import TextEncoder
+from safelight.diffusion.tables import clip_text, diffusers_unet
+from safelight.diffusion.unet import UNet
+from safelight.diffusion.weights import Table, save_checkpoint
+from safelight.training.adapter import Adapter
+from safelight.training.loop import load
+from safelight.training.lora import LoraStage, Recipe
+
+PREFIXES: Mapping[str, str] = {"unet": "lora_unet_", "text": "lora_te_"}
+
+
+def kohya_tensors(stage: LoraStage) -> dict[str, Tensor]:
+    """Return the adapters of a stage under kohya's names, float16."""
+    tensors = _named(stage.unet.by_path, stage.unet.network, "unet")
+    if stage.text is not None:
+        tensors |= _named(stage.text.by_path, stage.text.network, "text")
+    return tensors
+
+
+def kohya_metadata(
+    recipe: Recipe, captions: Sequence[Sequence[str]], kept: Mapping[str, Any], name: str
+) -> dict[str, str]:
+    """Return how a LoRA was trained, as other programs look for it."""
+    words = Counter(word.strip(",.") for told in captions for text in told for word in text.split())
+    figures = {key: round(value, 4) for key, value in kept["figures"].items()}
+    return {
+        "ss_output_name": name,
+        "ss_base_model_version": "sd_v1",
+        "ss_v2": "False",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(recipe.rank),
+        "ss_network_alpha": str(recipe.alpha),
+        "ss_steps": str(kept["step"]),
+        "ss_num_train_images": str(len(captions)),
+        "ss_min_snr_gamma": str(recipe.min_snr),
+        "ss_noise_offset": str(recipe.noise_offset),
+        "ss_prior_loss_weight": str(recipe.prior),
+        "ss_gradient_accumulation_steps": str(recipe.parts),
+        "ss_gradient_checkpointing": str(recipe.checkpointing),
+        "ss_mixed_precision": "bf16",
+        "ss_tag_frequency": json.dumps({"pictures": dict(words.most_common(100))}),
+        "safelight.recipe": json.dumps(
+            {"samples": kept["samples"], "minutes": round(kept["seconds"] / 60, 1), **figures}
+        ),
+        "safelight.version": __version__,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.implementation": "safelight",
+        "modelspec.title": name,
+    }
+
+
+def export_lora(
+    stage: LoraStage, state: Path, path: Path, metadata: Mapping[str, str], base: Path
+) -> None:
+    """Write the averaged adapters that a run left in `state`, with `metadata`."""
+    kept = load(state)
+    stage.network.load_state_dict(kept["network"] | kept["average"])
+    digest = hashlib.sha256(base.read_bytes()).hexdigest()
+    told = {"ss_sd_model_name": base.name, "ss_new_sd_model_hash": digest, **metadata}
+    save_checkpoint(path, kohya_tensors(stage), told)
+
+
+def _named(adapters: Mapping[str, Adapter], network: nn.Module, kind: str) -> dict[str, Tensor]:
+    """Name the tensors of one network's adapters."""
+    theirs = {own: path for path, own in _table(network).items()}
+    tensors: dict[str, Tensor] = {}
+    for path, adapter in adapters.items():
+        name = PREFIXES[kind] + theirs[path].replace(".", "_")
+        tensors[f"{name}.lora_down.weight"] = adapter.down.weight.detach().half()
+        tensors[f"{name}.lora_up.weight"] = adapter.up.weight.detach().half()
+        rank = adapter.down.weight.shape[0]
+        tensors[f"{name}.alpha"] = torch.tensor(adapter.scale * rank).half()
+    return tensors
+
+
+def _table(network: nn.Module) -> Table:
+    if isinstance(network, UNet):
+        return diffusers_unet.table(network.config)
+    if isinstance(network, TextEncoder):
+        return clip_text.table(network.config)
+    raise TypeError(f"a {type(network).__name__} has no names in files of this kind")
