@@ -1,0 +1,1 @@
+"""The Safelight server: queue, history, files and events, without ever importing torch."""

@@ -1,0 +1,12 @@
+"""How Alembic reaches the database: through the connection that the server hands it."""
+
+from alembic import context
+
+from safelight_server.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+)
+context.run_migrations()
