@@ -1,0 +1,223 @@
+/** Every command of the page: its name, its keys, when it applies and what it does. */
+
+import {
+  type Action,
+  chosenFrames,
+  chosenNodes,
+  nodesChosen,
+  nodesOrFramesChosen,
+} from "@/actions/action";
+import { ARRANGING } from "@/actions/arranging";
+import { OF_NODES } from "@/actions/nodes";
+import { SIDES } from "@/actions/sides";
+import { openFile, saveWorkflow } from "@/app/files";
+import type { Workbench } from "@/app/workbench";
+import { cutId, frameNode } from "@/canvas/ends";
+import { pasting, pieceOf } from "@/document/clipboard";
+import { disconnect, remove, together } from "@/document/commands";
+import { removeFrames } from "@/document/frames";
+
+const somethingChosen = (workbench: Workbench) =>
+  nodesOrFramesChosen(workbench) || workbench.view.getState().wires.length > 0;
+
+const DUPLICATE_OFFSET = [32, 32] as const;
+
+export const ACTIONS: readonly Action[] = [
+  {
+    id: "run",
+    title: "Run",
+    group: "Run",
+    keys: ["Mod+Enter"],
+    menu: ["sheet"],
+    inText: true,
+    run: ({ runs, camera }) =>
+      void runs.run().then(() => {
+        const [problem] = runs.state.getState().problems;
+        camera.current?.reveal(problem?.node ? [problem.node] : []);
+      }),
+  },
+  {
+    id: "run-to",
+    title: "Run to here",
+    group: "Run",
+    keys: ["Mod+Shift+Enter"],
+    menu: ["node"],
+    inText: true,
+    when: nodesChosen,
+    run: ({ runs, view }) => void runs.run(view.getState().selection),
+  },
+  {
+    id: "cancel",
+    title: "Cancel",
+    group: "Run",
+    keys: ["Mod+Alt+Enter"],
+    inText: true,
+    when: ({ runs }) => runs.state.getState().jobs.length > 0,
+    run: ({ runs }) => void runs.cancel(),
+  },
+  {
+    id: "undo",
+    title: "Undo",
+    group: "Edit",
+    keys: ["Mod+Z"],
+    menu: ["sheet"],
+    inText: true,
+    when: ({ document }) => document.state.getState().history.past.length > 0,
+    run: (workbench) => step(workbench, "undo"),
+  },
+  {
+    id: "redo",
+    title: "Redo",
+    group: "Edit",
+    keys: ["Mod+Shift+Z", "Mod+Y"],
+    inText: true,
+    when: ({ document }) => document.state.getState().history.future.length > 0,
+    run: (workbench) => step(workbench, "redo"),
+  },
+  {
+    id: "add",
+    title: "Add node",
+    group: "Nodes",
+    keys: ["Space"],
+    menu: ["sheet"],
+    run: ({ view, camera }, at) => {
+      const centre = camera.current?.centre();
+      if (at) {
+        view.setState({ search: { at: at.at, place: at.place, from: null } });
+      } else if (centre) {
+        view.setState({ search: { at: centre.page, place: centre.canvas, from: null } });
+      }
+    },
+  },
+  ...OF_NODES,
+  {
+    id: "rename",
+    title: "Rename",
+    group: "Edit",
+    keys: ["F2"],
+    menu: ["node", "frame"],
+    when: nodesOrFramesChosen,
+    run: (workbench) => {
+      const [frame] = chosenFrames(workbench);
+      const [node] = workbench.view.getState().selection;
+      workbench.view.setState({ renaming: node ?? (frame ? frameNode(frame.id) : null) });
+    },
+  },
+  {
+    id: "duplicate",
+    title: "Duplicate",
+    group: "Edit",
+    keys: ["Mod+D"],
+    menu: ["node", "frame"],
+    when: nodesOrFramesChosen,
+    run: duplicate,
+  },
+  {
+    id: "select-all",
+    title: "Select all",
+    group: "Edit",
+    keys: ["Mod+A"],
+    menu: ["sheet"],
+    run: ({ document, view }) =>
+      view.setState({ selection: Object.keys(document.workflow().nodes) }),
+  },
+  ...ARRANGING,
+  {
+    id: "save",
+    title: "Save workflow",
+    group: "Workflow",
+    keys: ["Mod+S"],
+    inText: true,
+    run: (workbench) => saveWorkflow(workbench),
+  },
+  {
+    id: "open",
+    title: "Open workflow",
+    group: "Workflow",
+    keys: ["Mod+O"],
+    inText: true,
+    run: (workbench) => void openFile(workbench),
+  },
+  ...SIDES,
+  {
+    id: "fit",
+    title: "Fit the view",
+    group: "View",
+    keys: ["."],
+    menu: ["sheet"],
+    run: ({ camera }) => camera.current?.fit(),
+  },
+  {
+    id: "palette",
+    title: "All commands",
+    group: "View",
+    keys: ["Mod+K"],
+    inText: true,
+    menu: ["sheet"],
+    run: ({ view }) => view.setState({ paletteOpen: true }),
+  },
+  {
+    id: "shortcuts",
+    title: "Keyboard shortcuts",
+    group: "View",
+    keys: ["?"],
+    run: ({ view }) => view.setState({ shortcutsOpen: true }),
+  },
+  {
+    id: "delete",
+    title: "Delete",
+    group: "Edit",
+    keys: ["Delete", "Backspace"],
+    menu: ["node", "frame", "wire"],
+    when: somethingChosen,
+    run: deleteChosen,
+  },
+];
+
+/** The action of that name. */
+export function actionOf(id: string): Action {
+  const action = ACTIONS.find((candidate) => candidate.id === id);
+  if (!action) {
+    throw new Error(`There is no action called ${id}.`);
+  }
+  return action;
+}
+
+function step({ document, runs, camera, view }: Workbench, way: "undo" | "redo"): void {
+  const before = document.workflow();
+  const done = document[way]();
+  if (!done) {
+    return;
+  }
+  const after = document.workflow();
+  runs.state.setState({ notice: `${way === "undo" ? "Undone" : "Redone"}: ${done.label}` });
+  if (before.id !== after.id) {
+    runs.reset();
+    requestAnimationFrame(() => camera.current?.fit());
+    return;
+  }
+  view.setState({ wires: [] });
+  requestAnimationFrame(() => camera.current?.reveal(done.touched));
+}
+
+function duplicate(workbench: Workbench): void {
+  const { document, view } = workbench;
+  const workflow = document.workflow();
+  const chosen = chosenFrames(workbench).map(({ id }) => id);
+  const piece = pieceOf(workflow, chosenNodes(workbench), chosen);
+  const { command, nodes, frames } = pasting(workflow, piece, DUPLICATE_OFFSET, "Duplicate");
+  document.apply(command, nodes);
+  view.setState({ frames });
+}
+
+function deleteChosen(workbench: Workbench): void {
+  const { document, view, fallback } = workbench;
+  const { selection, wires } = view.getState();
+  const frames = chosenFrames(workbench).map(({ id }) => id);
+  const cut = disconnect(wires.map(cutId), fallback);
+  const gone = remove(selection, fallback);
+  const unframed = removeFrames(frames);
+  const label = selection.length > 0 ? gone.label : frames.length > 0 ? unframed.label : cut.label;
+  document.apply(together(label, [cut, gone, unframed]), []);
+  view.setState({ wires: [], frames: [] });
+}

@@ -1,0 +1,21 @@
+/** Opening and closing what stands beside the sheet. */
+
+import type { Action } from "@/actions/action";
+import type { Side } from "@/app/view";
+
+function side(id: Side, title: string, key: string, menu: Action["menu"] = []): Action {
+  return {
+    id,
+    title,
+    group: "View",
+    keys: [key],
+    menu,
+    run: ({ view }, at) => view.setState((old) => ({ side: old.side === id && !at ? null : id })),
+  };
+}
+
+export const SIDES: readonly Action[] = [
+  side("inspector", "Inspector", "I", ["node", "frame"]),
+  side("queue", "Queue", "Q"),
+  side("history", "Earlier results", "H"),
+];

@@ -1,0 +1,74 @@
+/** The whole page. */
+
+import { ReactFlowProvider } from "@xyflow/react";
+import { type DragEvent, lazy, Suspense, useCallback, useEffect } from "react";
+import { useShortcuts } from "@/actions/keys";
+import styles from "@/app/app.module.css";
+import { takeFile } from "@/app/files";
+import { SidePanel } from "@/app/SidePanel";
+import { StatusLine } from "@/app/StatusLine";
+import { TopBar } from "@/app/TopBar";
+import { useClipboard } from "@/app/useClipboard";
+import { useDocument, useView, useWorkbench } from "@/app/workbench";
+import { Canvas } from "@/canvas/Canvas";
+import { ConnectPanel } from "@/panels/ConnectPanel";
+import { ContextMenu } from "@/panels/ContextMenu";
+import { Help } from "@/panels/Help";
+import { Lightbox } from "@/panels/Lightbox";
+import { NodeSearch } from "@/panels/NodeSearch";
+import { Palette } from "@/panels/Palette";
+import { Shortcuts } from "@/panels/Shortcuts";
+
+const MaskEditor = lazy(() => import("@/mask/MaskEditor"));
+
+export function App() {
+  const workbench = useWorkbench();
+  const masking = useView((state) => state.mask !== null);
+  const name = useDocument((state) => state.workflow.name);
+  useEffect(() => {
+    document.title = name ? `${name} · Safelight` : "Safelight";
+  }, [name]);
+  useShortcuts();
+  useClipboard();
+  const onDrop = useCallback(
+    (event: DragEvent) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer.files;
+      if (file) {
+        const place = workbench.camera.current?.toCanvas([event.clientX, event.clientY]) ?? null;
+        void takeFile(workbench, file, place);
+      }
+    },
+    [workbench],
+  );
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: Open workflow does the same from the keyboard
+    <div
+      className={styles.shell}
+      data-testid="app"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={onDrop}
+    >
+      <ReactFlowProvider>
+        <TopBar />
+        <div className={styles.middle}>
+          <Canvas />
+          <SidePanel />
+        </div>
+        <StatusLine />
+        <NodeSearch />
+        <ContextMenu />
+        <Palette />
+        <ConnectPanel />
+        <Help />
+        <Shortcuts />
+        <Lightbox />
+        {masking && (
+          <Suspense fallback={null}>
+            <MaskEditor />
+          </Suspense>
+        )}
+      </ReactFlowProvider>
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+/** One quiet line: what is going on, and what is wrong. */
+
+import { useShallow } from "zustand/react/shallow";
+import styles from "@/app/app.module.css";
+import { useDocument, useRuns, useSchema, useStatus, useView, useWorkbench } from "@/app/workbench";
+import { titleOf } from "@/document/types";
+import { Problems } from "@/panels/Problems";
+
+const CONNECTION = {
+  connecting: "Connecting…",
+  open: "Connected",
+  lost: "Connection lost. Trying again…",
+} as const;
+
+export function StatusLine() {
+  const { view } = useWorkbench();
+  const { connection, node, notice, problems } = useRuns(
+    useShallow(({ connection, node, notice, problems }) => ({
+      connection,
+      node,
+      notice,
+      problems,
+    })),
+  );
+  const open = useView((state) => state.problemsOpen);
+  return (
+    <footer className={styles.status}>
+      {open && problems.length > 0 && <Problems problems={problems} />}
+      <span className={styles.connection} data-state={connection} title={CONNECTION[connection]} />
+      <span className={styles.notice}>
+        {connection !== "open" && <span>{CONNECTION[connection]}</span>}
+        {node === null ? null : <Running node={node} />}
+        <span role="status">{node === null ? notice : ""}</span>
+      </span>
+      {problems.length > 0 && (
+        <button
+          type="button"
+          className={styles.problemsButton}
+          aria-expanded={open}
+          onClick={() => view.setState({ problemsOpen: !open })}
+        >
+          {problems.length === 1 ? "1 problem" : `${problems.length} problems`}
+        </button>
+      )}
+      <button
+        type="button"
+        className={styles.statusButton}
+        onClick={() => view.setState({ shortcutsOpen: true })}
+      >
+        Shortcuts
+      </button>
+    </footer>
+  );
+}
+
+function Running({ node }: { node: string }) {
+  const schema = useSchema();
+  const record = useDocument((state) => state.workflow.nodes[node]);
+  const { value, max } = useStatus(node);
+  const title = record ? titleOf(record, schema.nodes[record.class_type]?.title) : node;
+  return <span>{max > 1 ? `${title}: step ${value} of ${max}` : title}</span>;
+}

@@ -1,0 +1,147 @@
+/** The one bar: the name of the workflow, what can be done with it, and Run. */
+
+import {
+  FolderOpen,
+  Images,
+  ListOrdered,
+  Moon,
+  Play,
+  Plus,
+  Redo2,
+  Save,
+  SlidersHorizontal,
+  Square,
+  Sun,
+  Undo2,
+} from "lucide-react";
+import { useStore } from "zustand";
+import type { Action } from "@/actions/action";
+import { actionOf } from "@/actions/actions";
+import { keyLabel } from "@/actions/keys";
+import styles from "@/app/app.module.css";
+import { setTheme, themeStore } from "@/app/theme";
+import type { Side } from "@/app/view";
+import { useDocument, useRuns, useView, useWorkbench } from "@/app/workbench";
+import { rename } from "@/document/commands";
+import { IconButton } from "@/ui/IconButton";
+
+export function TopBar() {
+  const canUndo = useDocument((state) => state.history.past.length > 0);
+  const canRedo = useDocument((state) => state.history.future.length > 0);
+  return (
+    <header className={styles.bar}>
+      <img className={styles.mark} src="/favicon.svg" alt="" width={22} height={22} />
+      <Name />
+      <nav className={styles.tools} aria-label="Workflow">
+        <Tool action={actionOf("add")} icon={Plus} />
+        <Tool action={actionOf("undo")} icon={Undo2} disabled={!canUndo} />
+        <Tool action={actionOf("redo")} icon={Redo2} disabled={!canRedo} />
+        <Tool action={actionOf("open")} icon={FolderOpen} />
+        <Tool action={actionOf("save")} icon={Save} />
+        <SideTool action={actionOf("inspector")} icon={SlidersHorizontal} side="inspector" />
+        <SideTool action={actionOf("queue")} icon={ListOrdered} side="queue" />
+        <SideTool action={actionOf("history")} icon={Images} side="history" />
+        <ThemeButton />
+      </nav>
+      <RunButtons />
+    </header>
+  );
+}
+
+function Tool(props: { action: Action; icon: typeof Plus; disabled?: boolean }) {
+  const workbench = useWorkbench();
+  const { action, icon, disabled } = props;
+  const [keys = ""] = action.keys;
+  return (
+    <IconButton
+      icon={icon}
+      label={action.title}
+      keys={keyLabel(keys)}
+      disabled={disabled ?? false}
+      onClick={() => action.run(workbench)}
+    />
+  );
+}
+
+function SideTool(props: { action: Action; icon: typeof Plus; side: Side }) {
+  const workbench = useWorkbench();
+  const { action, icon, side } = props;
+  const open = useView((state) => state.side === side);
+  return (
+    <IconButton
+      icon={icon}
+      label={action.title}
+      keys={keyLabel(action.keys[0] ?? "")}
+      pressed={open}
+      onClick={() => action.run(workbench)}
+    />
+  );
+}
+
+function Name() {
+  const { document } = useWorkbench();
+  const name = useDocument((state) => state.workflow.name);
+  const unsaved = useDocument((state) => state.workflow !== state.saved);
+  return (
+    <div className={styles.name}>
+      <input
+        aria-label="Name of the workflow"
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        size={Math.max(8, name.length)}
+        onChange={(event) => document.apply(rename(event.target.value))}
+      />
+      {unsaved && (
+        <span title="Changed since the last save to a file; a draft is kept in this browser">
+          •
+        </span>
+      )}
+    </div>
+  );
+}
+
+function ThemeButton() {
+  const { theme } = useStore(themeStore);
+  const dark =
+    theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
+  return (
+    <IconButton
+      icon={dark ? Sun : Moon}
+      label={dark ? "Light theme" : "Dark theme"}
+      onClick={() => setTheme(dark ? "light" : "dark")}
+    />
+  );
+}
+
+function RunButtons() {
+  const workbench = useWorkbench();
+  const waiting = useRuns((state) => state.jobs.length);
+  return (
+    <div className={styles.run}>
+      {waiting > 0 && (
+        <button
+          type="button"
+          className={styles.cancelButton}
+          aria-label="Cancel"
+          title={`Cancel (${keyLabel("Mod+Alt+Enter")})`}
+          onClick={() => actionOf("cancel").run(workbench)}
+        >
+          <Square size={11} fill="currentColor" />
+          Cancel
+        </button>
+      )}
+      <button
+        type="button"
+        className={styles.runButton}
+        aria-label="Run"
+        title={`Run (${keyLabel("Mod+Enter")})`}
+        onClick={() => actionOf("run").run(workbench)}
+      >
+        <Play size={13} fill="currentColor" />
+        Run
+        {waiting > 1 && <span className={styles.waiting}>{waiting}</span>}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+/** Starting the page: what the server can do, the work that was left, the line to the server. */
+
+import { createWorkbench, type Workbench } from "@/app/workbench";
+import { readWorkflow } from "@/document/read";
+import type { Schema } from "@/document/schema";
+import type { Json, Workflow } from "@/document/types";
+import { type Api, httpApi, Starting } from "@/runtime/api";
+import { createDrafts, type DraftStore } from "@/runtime/draft";
+import { randomId, tabId } from "@/runtime/ids";
+import { connect } from "@/runtime/socket";
+import textToImage from "../../../workflows/text-to-image.json";
+
+const AUTOSAVE_MS = 400;
+const RETRY_MS = 1500;
+/** A prompt that is not on the screen by then does not get the cursor. */
+const FOCUS_WAITS_MS = 2000;
+
+/**
+ * Load the schema and the draft of this tab, or else the first workflow, and connect.
+ *
+ * A server that has just been started may not know its nodes yet: `onWait` is told so, and it is
+ * asked again.
+ */
+export async function boot(onWait: (message: string) => void): Promise<Workbench> {
+  const tab = tabId();
+  const api = httpApi;
+  const [schema, drafts] = await Promise.all([patiently(api, onWait), openDrafts()]);
+  const draft = await drafts?.load(tab);
+  const workbench = createWorkbench(api, schema, draft?.workflow ?? firstWorkflow(), tab);
+  if (draft) {
+    const { workflow, history } = draft;
+    const unchanged = JSON.stringify(workflow) === JSON.stringify(draft.saved);
+    workbench.document.restore({ workflow, history, saved: unchanged ? workflow : draft.saved });
+    workbench.runs.reset(draft.lastJob);
+  }
+  if (drafts) {
+    keepDraft(workbench, drafts, tab);
+  }
+  focusPrompt(workbench);
+  follow(workbench, api, tab);
+  return workbench;
+}
+
+async function patiently(api: Api, onWait: (message: string) => void): Promise<Schema> {
+  for (;;) {
+    try {
+      return await api.schema();
+    } catch (cause) {
+      if (!(cause instanceof Starting)) {
+        throw cause;
+      }
+      onWait(cause.message);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/** The workflow of the first visit. */
+export function firstWorkflow(): Workflow {
+  return readWorkflow(textToImage as Json, randomId()).workflow;
+}
+
+/** Drafts are a comfort: where the browser forbids them the page works without. */
+async function openDrafts(): Promise<DraftStore | undefined> {
+  const drafts = createDrafts();
+  try {
+    await drafts.load("");
+    return drafts;
+  } catch {
+    return undefined;
+  }
+}
+
+function keepDraft({ document, runs }: Workbench, drafts: DraftStore, tab: string): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const save = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const { workflow, saved, history } = document.state.getState();
+    const { lastJob } = runs.state.getState();
+    drafts
+      .save({ tab, at: Date.now(), workflow, saved, history, lastJob })
+      .catch((cause: unknown) => {
+        runs.state.setState({ notice: `The draft could not be kept. ${String(cause)}` });
+      });
+  };
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(save, AUTOSAVE_MS);
+  };
+  document.state.subscribe(later);
+  runs.state.subscribe((now, before) => {
+    if (now.lastJob !== before.lastJob) {
+      save(); // at once: a page that is left now must find its run again
+    }
+  });
+  addEventListener("pagehide", () => {
+    if (timer !== undefined) {
+      save();
+    }
+  });
+}
+
+/** The cursor belongs in the prompt. */
+function focusPrompt({ document, view }: Workbench): void {
+  const { prompt } = document.workflow().parameters;
+  if (prompt) {
+    view.setState({ focus: prompt });
+    setTimeout(() => view.setState({ focus: null }), FOCUS_WAITS_MS);
+  }
+}
+
+function follow({ runs, activity, schema }: Workbench, api: Api, tab: string): void {
+  /** There may be new nodes and new files: after a restart, or when the person comes back. */
+  const refresh = async () => {
+    const fresh = await api.schema();
+    if (JSON.stringify(fresh) !== JSON.stringify(schema.getState())) {
+      schema.setState(fresh, true);
+    }
+  };
+  const tell = (cause: unknown) => runs.state.setState({ notice: String(cause) });
+  let connected = false;
+  connect(tab, {
+    onState: (state) => {
+      runs.onConnection(state);
+      if (state === "open" && connected) {
+        refresh().catch(tell);
+        activity.refresh();
+      }
+      connected ||= state === "open";
+    },
+    onMessage: (message) => {
+      runs.onMessage(message);
+      activity.onMessage(message);
+    },
+    onPreview: runs.onPreview,
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && runs.state.getState().connection === "open") {
+      refresh().catch(tell);
+    }
+  });
+}

@@ -1,0 +1,172 @@
+/** Workflows coming in and going out as files. */
+
+import { freshNode } from "@/app/freshNode";
+import { takeUpload } from "@/app/uploads";
+import type { Workbench } from "@/app/workbench";
+import { geometryOf } from "@/canvas/geometry";
+import { addNode, freshId, replace } from "@/document/commands";
+import { layout } from "@/document/layout";
+import { isPng, readTexts } from "@/document/png";
+import { type Opened, readText, Unreadable } from "@/document/read";
+import type { Schema } from "@/document/schema";
+import type { Position, Workflow } from "@/document/types";
+import { randomId } from "@/runtime/ids";
+
+/** Download the document as JSON. */
+export function saveWorkflow({ document: store, runs }: Workbench): void {
+  const workflow = store.workflow();
+  const blob = new Blob([`${JSON.stringify(workflow, null, 2)}\n`], { type: "application/json" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${fileName(workflow.name)}.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  store.markSaved();
+  runs.state.setState({ notice: `Saved ${link.download}` });
+}
+
+function fileName(name: string): string {
+  const safe = name
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-+|-+$/g, "");
+  return safe || "workflow";
+}
+
+/** Let a person choose a file, and open it. */
+export function openFile(workbench: Workbench): void {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = ".json,.png,application/json,image/png";
+  input.addEventListener("change", () => {
+    const file = input.files?.[0];
+    if (file) {
+      void takeFile(workbench, file, null);
+    }
+  });
+  input.click();
+}
+
+/**
+ * Take a file that was opened or dropped.
+ *
+ * A workflow, or a PNG that carries one, replaces the document as one undoable step. Any other
+ * picture is uploaded and stands where it was dropped as a Load Image node.
+ */
+export async function takeFile(
+  workbench: Workbench,
+  file: File,
+  place: Position | null,
+): Promise<void> {
+  const { runs } = workbench;
+  try {
+    const opened = await workflowIn(file);
+    if (opened) {
+      open(workbench, laidOut(opened, workbench.schema.getState()), file.name);
+    } else if (file.type.startsWith("image/")) {
+      await addPicture(
+        workbench,
+        file,
+        place ?? workbench.camera.current?.centre().canvas ?? [0, 0],
+      );
+    } else {
+      throw new Unreadable("Only JSON and pictures can be opened.");
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    runs.state.setState({ notice: `${file.name} was not opened. ${why}` });
+  }
+}
+
+async function workflowIn(file: File): Promise<Opened | undefined> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const id = randomId();
+  if (!isPng(bytes)) {
+    return file.type.startsWith("image/")
+      ? undefined
+      : readText(new TextDecoder().decode(bytes), id);
+  }
+  const texts = await readTexts(bytes);
+  const failures: unknown[] = [];
+  for (const text of [texts.get("workflow"), texts.get("prompt")]) {
+    try {
+      if (text !== undefined) {
+        return readText(text, id);
+      }
+    } catch (cause) {
+      failures.push(cause);
+    }
+  }
+  if (failures.length > 0) {
+    throw failures[0];
+  }
+  return undefined;
+}
+
+/** The workflow with places for the nodes that had none. */
+export function laidOut({ workflow, unplaced }: Opened, schema: Schema): Workflow {
+  if (unplaced.length === 0) {
+    return workflow;
+  }
+  const positions = layout(workflow, (id) => {
+    const record = workflow.nodes[id];
+    return record
+      ? geometryOf(schema.nodes[record.class_type], record, { preview: false })
+      : { width: 0, height: 0 };
+  });
+  const nodes = Object.fromEntries(
+    Object.entries(workflow.nodes).map(([id, record]) => [
+      id,
+      { ...record, _meta: { ...record._meta, position: positions[id] ?? [0, 0] } },
+    ]),
+  );
+  return { ...workflow, nodes };
+}
+
+/** Put a workflow in the place of the open one, as one step that undo takes back. */
+export function openWorkflow(
+  { document, runs, camera, view }: Workbench,
+  workflow: Workflow,
+  label: string,
+  notice: string,
+): void {
+  const same = document.workflow().id === workflow.id;
+  document.apply(replace(workflow, label), []);
+  view.setState({ wires: [], frames: [] });
+  if (!same) {
+    runs.reset();
+  }
+  runs.state.setState({ notice });
+  requestAnimationFrame(() => camera.current?.fit());
+}
+
+function open(workbench: Workbench, workflow: Workflow, name: string): void {
+  const named =
+    workflow.name === "Untitled" ? { ...workflow, name: name.replace(/\.\w+$/, "") } : workflow;
+  workbench.runs.reset();
+  openWorkflow(workbench, named, `Open ${name}`, `Opened ${name}. Undo brings back what was here.`);
+  workbench.document.markSaved();
+}
+
+async function addPicture(workbench: Workbench, file: File, place: Position): Promise<void> {
+  const { document } = workbench;
+  const schema = workbench.schema.getState();
+  const spec = Object.values(schema.nodes).find((node) =>
+    node.inputs.some((input) => input.upload),
+  );
+  const input = spec?.inputs.find((candidate) => candidate.upload);
+  if (!spec || !input) {
+    throw new Unreadable("It carries no workflow.");
+  }
+  const stored = await takeUpload(workbench, file, input);
+  if (stored !== undefined) {
+    const record = freshNode(spec, place);
+    const id = freshId(document.workflow());
+    document.apply(
+      addNode(id, { ...record, inputs: { ...record.inputs, [input.name]: stored } }, "Add picture"),
+      [id],
+    );
+    workbench.runs.state.setState({ notice: `Added ${stored}` });
+  }
+}

@@ -1,0 +1,43 @@
+/** Going back to the settings of an earlier result. */
+
+import { laidOut, openWorkflow } from "@/app/files";
+import type { Workbench } from "@/app/workbench";
+import { readWorkflow } from "@/document/read";
+import type { Workflow } from "@/document/types";
+import { randomId } from "@/runtime/ids";
+
+/** Put the workflow of that job in the place of the open one, with its seed kept; undo goes back. */
+export async function takeSettings(workbench: Workbench, job: string): Promise<void> {
+  const { api, document, runs, schema } = workbench;
+  try {
+    const json = await api.settings(job);
+    if (json === undefined) {
+      runs.state.setState({ notice: "The server no longer knows how this was made." });
+      return;
+    }
+    const opened = laidOut(readWorkflow(json, randomId()), schema.getState());
+    const name = opened.name === "Untitled" ? document.workflow().name : opened.name;
+    openWorkflow(
+      workbench,
+      { ...withKeptSeeds(opened), name },
+      "Use these settings",
+      "These are the settings of that picture, seed included. Undo brings back what was here.",
+    );
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    runs.state.setState({ notice: `The settings could not be read. ${why}` });
+  }
+}
+
+/** Run again, it shall give the same picture: no seed is drawn anew. */
+function withKeptSeeds(workflow: Workflow): Workflow {
+  const nodes = Object.fromEntries(
+    Object.entries(workflow.nodes).map(([id, record]) => {
+      const { seed_control: control } = record._meta;
+      const meta =
+        control === undefined ? record._meta : { ...record._meta, seed_control: "fixed" as const };
+      return [id, { ...record, _meta: meta }];
+    }),
+  );
+  return { ...workflow, nodes };
+}

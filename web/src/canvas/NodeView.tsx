@@ -1,0 +1,173 @@
+/** A node on the canvas: title, sockets, widgets, pictures. */
+
+import { type NodeProps, useStore } from "@xyflow/react";
+import { CircleHelp } from "lucide-react";
+import { memo } from "react";
+import { useSchema, useStatus, useWorkbench } from "@/app/workbench";
+import styles from "@/canvas/canvas.module.css";
+import { TITLE_PX } from "@/canvas/geometry";
+import { isFar } from "@/canvas/lod";
+import { Mat } from "@/canvas/Mat";
+import type { CanvasNode } from "@/canvas/project";
+import { Socket } from "@/canvas/Socket";
+import { Title } from "@/canvas/Title";
+import { WidgetRow } from "@/canvas/WidgetRow";
+import { setMeta } from "@/document/commands";
+import { isLink, titleOf } from "@/document/types";
+import { canBeFed } from "@/document/typing";
+import type { NodeStatus } from "@/runtime/nodeStatus";
+
+export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<CanvasNode>) {
+  const { record, spec, geometry } = data;
+  const { document, view } = useWorkbench();
+  const schema = useSchema();
+  const status = useStatus(id);
+  const far = useStore(isFar);
+  const title = titleOf(record, spec?.title);
+  const wired = (input: string) => isLink(record.inputs[input]);
+  const failed = status.error !== null || Object.keys(status.inputErrors).length > 0;
+
+  // A field that nothing here could feed shows no socket.
+  const sockets = geometry.sockets.filter(
+    (place) => !place.quiet || wired(place.input) || canBeFed(schema, place.type),
+  );
+
+  if (far) {
+    return (
+      <div
+        className={styles.node}
+        data-selected={selected || undefined}
+        data-failed={failed || !spec || undefined}
+        data-far
+      >
+        <Progress status={status} />
+        <header className={styles.title}>
+          <span className={styles.titleText}>{title}</span>
+        </header>
+      </div>
+    );
+  }
+  return (
+    <div
+      className={styles.node}
+      data-selected={selected || undefined}
+      data-stage={status.stage}
+      data-failed={failed || !spec || undefined}
+      data-mode={record._meta.mode}
+    >
+      <Progress status={status} />
+      <header className={styles.title} style={{ height: TITLE_PX }}>
+        <Title
+          id={id}
+          title={title}
+          onRename={(text) => document.apply(setMeta(id, "Rename node", { title: text }))}
+        />
+        {spec && (
+          <button
+            type="button"
+            className={styles.help}
+            aria-label={`Help for ${title}`}
+            title={spec.title}
+            onClick={() => view.setState({ help: { node: id, page: "about" } })}
+          >
+            <CircleHelp size={14} />
+          </button>
+        )}
+        <span className={styles.time}>{timeOf(status, record._meta.mode)}</span>
+      </header>
+      {!spec && <p className={styles.unknown}>{record.class_type} is not installed here.</p>}
+      {sockets.map((place) => (
+        <Socket
+          key={place.id}
+          node={id}
+          place={place}
+          wired={place.side === "output" || wired(place.input)}
+          problem={place.side === "input" ? status.inputErrors[place.input] : undefined}
+        />
+      ))}
+      {!record._meta.collapsed && (
+        <>
+          {geometry.sockets
+            .filter((place) => !place.quiet)
+            .map((place) => (
+              <span
+                key={place.id}
+                className={styles.label}
+                data-side={place.side}
+                data-problem={
+                  place.side === "input" && status.inputErrors[place.input] ? true : undefined
+                }
+                title={place.side === "input" ? status.inputErrors[place.input] : undefined}
+                style={{ top: place.y }}
+              >
+                {place.title}
+              </span>
+            ))}
+          {geometry.widgets.map((place) => (
+            <WidgetRow
+              key={place.input.name}
+              node={id}
+              nodeTitle={title}
+              place={place}
+              record={record}
+              problem={status.inputErrors[place.input.name]}
+            />
+          ))}
+        </>
+      )}
+      {geometry.mat && (
+        <Mat node={id} title={title} mat={geometry.mat} pictures={status.pictures} />
+      )}
+      {status.error && (
+        <p className={styles.error} role="alert">
+          {status.error}
+        </p>
+      )}
+    </div>
+  );
+});
+
+function Progress({ status }: { status: NodeStatus }) {
+  if (status.stage !== "running") {
+    return null;
+  }
+  const share = status.max > 0 ? status.value / status.max : 0;
+  return (
+    <div
+      className={styles.progress}
+      role="progressbar"
+      aria-label="Progress"
+      aria-valuemin={0}
+      aria-valuemax={status.max || 1}
+      aria-valuenow={status.value}
+    >
+      <div style={{ transform: `scaleX(${Math.max(0.02, share)})` }} />
+    </div>
+  );
+}
+
+function timeOf({ stage, value, max, seconds }: NodeStatus, mode: string | undefined): string {
+  if (mode === "mute" || mode === "never") {
+    return "left out";
+  }
+  if (mode === "bypass") {
+    return "bypassed";
+  }
+  switch (stage) {
+    case "running":
+      return max > 1 ? `${value} / ${max}` : "";
+    case "reused":
+      return "kept";
+    case "done":
+      return seconds === null ? "" : duration(seconds);
+    default:
+      return "";
+  }
+}
+
+function duration(seconds: number): string {
+  if (seconds < 0.1) {
+    return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  }
+  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+}

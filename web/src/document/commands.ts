@@ -1,0 +1,231 @@
+/**
+ * Every change a person can make to a workflow.
+ *
+ * A command is a label for the history and a recipe over an Immer draft.  Nothing else writes to the
+ * document.
+ */
+
+import type {
+  Json,
+  NodeId,
+  NodeMeta,
+  NodeRecord,
+  Position,
+  Value,
+  Workflow,
+} from "@/document/types";
+import { isLink } from "@/document/types";
+
+export interface Command {
+  label: string;
+  key?: string;
+  gesture?: boolean;
+  /** Change the draft, or return a whole new document. */
+  recipe: (draft: Workflow) => Workflow | undefined;
+}
+
+/** What an input falls back to when its wire goes away; undefined leaves it empty. */
+export type Fallback = (classType: string, input: string) => Json | undefined;
+
+export interface Wire {
+  source: NodeId;
+  slot: number;
+  target: NodeId;
+  input: string;
+}
+
+/** Put a node on the canvas. */
+export function addNode(id: NodeId, record: NodeRecord, label = "Add node"): Command {
+  return addNodes({ [id]: record }, label);
+}
+
+/** Put several nodes on the canvas in one step, wires among them included. */
+export function addNodes(records: Readonly<Record<NodeId, NodeRecord>>, label: string): Command {
+  return {
+    label,
+    recipe: (draft) => {
+      Object.assign(draft.nodes, records);
+      return undefined;
+    },
+  };
+}
+
+/** Run several commands as one entry of the history. */
+export function together(label: string, commands: readonly Command[]): Command {
+  return {
+    label,
+    recipe: (draft) => {
+      for (const command of commands) {
+        command.recipe(draft);
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Lead a wire into an input; the value or wire that was there gives way. */
+export function connect({ source, slot, target, input }: Wire): Command {
+  return {
+    label: "Connect",
+    recipe: (draft) => {
+      const node = draft.nodes[target];
+      if (node && draft.nodes[source]) {
+        const value = node.inputs[input];
+        if (value !== undefined && !isLink(value)) {
+          node._meta.values = { ...node._meta.values, [input]: value as Json };
+        }
+        node.inputs[input] = [source, slot];
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Cut wires; a field holds again what it held before, or else its default. */
+export function disconnect(
+  ends: readonly { target: NodeId; input: string }[],
+  fallback: Fallback,
+): Command {
+  return {
+    label: ends.length === 1 ? "Disconnect" : `Disconnect ${ends.length} wires`,
+    recipe: (draft) => {
+      for (const { target, input } of ends) {
+        const node = draft.nodes[target];
+        if (node && isLink(node.inputs[input])) {
+          cut(node, input, fallback);
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+function cut(node: NodeRecord, input: string, fallback: Fallback): void {
+  const { [input]: before, ...others } = node._meta.values ?? {};
+  const value = before ?? fallback(node.class_type, input);
+  if (before !== undefined) {
+    node._meta.values = others;
+    if (Object.keys(others).length === 0) {
+      delete node._meta.values;
+    }
+  }
+  if (value === undefined) {
+    delete node.inputs[input];
+  } else {
+    node.inputs[input] = value;
+  }
+}
+
+/** Give an input a literal value.  `gesture` names a drag, so that all of it is one entry. */
+export function setValue(node: NodeId, input: string, value: Json, gesture?: string): Command {
+  return {
+    label: "Change value",
+    key: gesture ?? `value:${node}:${input}`,
+    gesture: gesture !== undefined,
+    recipe: (draft) => {
+      const record = draft.nodes[node];
+      if (record) {
+        record.inputs[input] = value as Value;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Move nodes, and frames, to where a drag or the arrow keys left them. */
+export function move(
+  positions: Readonly<Record<NodeId, Position>>,
+  frames: Readonly<Record<string, Position>> = {},
+): Command {
+  const ids = Object.keys(positions).sort();
+  const framed = Object.keys(frames).sort();
+  const many = ids.length === 1 ? "Move" : `Move ${ids.length} nodes`;
+  return {
+    label: framed.length > 0 ? "Move frame" : many,
+    key: `move:${ids.join(",")}:${framed.join(",")}`,
+    recipe: (draft) => {
+      for (const id of ids) {
+        const record = draft.nodes[id];
+        const position = positions[id];
+        if (record && position) {
+          record._meta.position = position;
+        }
+      }
+      for (const frame of draft.frames) {
+        frame.position = frames[frame.id] ?? frame.position;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Take nodes away, with their wires and the public names that pointed at them. */
+export function remove(ids: readonly NodeId[], fallback: Fallback): Command {
+  const gone = new Set(ids);
+  return {
+    label: ids.length === 1 ? "Delete node" : `Delete ${ids.length} nodes`,
+    recipe: (draft) => {
+      for (const id of gone) {
+        delete draft.nodes[id];
+      }
+      for (const node of Object.values(draft.nodes)) {
+        for (const [input, value] of Object.entries(node.inputs)) {
+          if (isLink(value) && gone.has(value[0])) {
+            cut(node, input, fallback);
+          }
+        }
+      }
+      for (const names of [draft.parameters, draft.results]) {
+        for (const [name, place] of Object.entries(names)) {
+          if (gone.has(place.node)) {
+            delete names[name];
+          }
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Change what is noted about a node: its title, whether it is folded, how its seed is chosen. */
+export function setMeta(id: NodeId, label: string, change: Partial<NodeMeta>): Command {
+  return {
+    label,
+    recipe: (draft) => {
+      const record = draft.nodes[id];
+      if (record) {
+        Object.assign(record._meta, change);
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Name the workflow. */
+export function rename(name: string): Command {
+  return {
+    label: "Rename",
+    key: "rename",
+    recipe: (draft) => {
+      draft.name = name;
+      return undefined;
+    },
+  };
+}
+
+/** Put another workflow in the place of this one; undo brings the old one back. */
+export function replace(workflow: Workflow, label: string): Command {
+  return { label, recipe: () => workflow };
+}
+
+/** The smallest whole number that no node is called by yet, as an id; `taken` are ids given away meanwhile. */
+export function freshId(workflow: Workflow, taken: ReadonlySet<NodeId> = new Set()): NodeId {
+  let next = 1;
+  for (const id of [...Object.keys(workflow.nodes), ...taken]) {
+    const number = Number(id);
+    if (Number.isSafeInteger(number) && number >= next) {
+      next = number + 1;
+    }
+  }
+  return String(next);
+}

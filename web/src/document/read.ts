@@ -1,0 +1,160 @@
+/**
+ * From any JSON somebody opens to a workflow, or a sentence why not.
+ *
+ * Accepted: a Safelight document and a bare API prompt (`{id: {class_type, inputs}}`), which has no
+ * positions and is laid out afterwards.
+ */
+
+import * as z from "zod/mini";
+import { freshName } from "@/document/frames";
+import { parseJson } from "@/document/numbers";
+import {
+  emptyWorkflow,
+  type Frame,
+  type Json,
+  type NodeRecord,
+  type Position,
+  type Workflow,
+} from "@/document/types";
+
+/** A file that cannot become a workflow; the message is for the person who opened it. */
+export class Unreadable extends Error {}
+
+export interface Opened {
+  workflow: Workflow;
+  /** Nodes that came without a place on the canvas. */
+  unplaced: string[];
+}
+
+const position = z.tuple([z.number(), z.number()]);
+
+const meta = z.looseObject({
+  title: z.optional(z.string()),
+  position: z.optional(z.nullable(position)),
+  mode: z.optional(z.string()),
+  collapsed: z.optional(z.boolean()),
+  seed_control: z.optional(z.enum(["fixed", "randomize", "increment"])),
+  values: z.optional(z.record(z.string(), z.json())),
+});
+
+const node = z.looseObject({
+  class_type: z.string(),
+  version: z.optional(z.number()),
+  inputs: z.optional(z.record(z.string(), z.json())),
+  _meta: z.optional(meta),
+});
+
+const nodes = z.record(z.string(), node);
+
+const frame = z.looseObject({
+  id: z.optional(z.string()),
+  title: z._default(z.string(), ""),
+  position,
+  size: z.tuple([z.number(), z.number()]),
+  text: z.optional(z.string()),
+});
+
+const document = z.looseObject({
+  safelight: z.literal(1),
+  id: z.optional(z.string()),
+  name: z.optional(z.string()),
+  nodes,
+  frames: z.optional(z.array(frame)),
+  subgraphs: z.optional(z.record(z.string(), z.json())),
+  parameters: z.optional(z.record(z.string(), z.object({ node: z.string(), input: z.string() }))),
+  results: z.optional(z.record(z.string(), z.object({ node: z.string(), output: z.number() }))),
+});
+
+/** Parse the text of a file. */
+export function readText(text: string, id: string): Opened {
+  let json: Json;
+  try {
+    json = parseJson(text);
+  } catch (cause) {
+    throw new Unreadable("This is not JSON, so it cannot hold a workflow.", { cause });
+  }
+  return readWorkflow(json, id);
+}
+
+/** Recognise and check parsed JSON; `id` names the document when it has no name of its own. */
+export function readWorkflow(json: Json, id: string): Opened {
+  if (!isObject(json)) {
+    throw new Unreadable("A workflow is a JSON object, and this is not one.");
+  }
+  if ("safelight" in json) {
+    return readDocument(json, id);
+  }
+  if (Array.isArray(json.nodes) && Array.isArray(json.links)) {
+    throw new Unreadable(
+      "This is ComfyUI's editor format. Export it there in API format, then open that file here.",
+    );
+  }
+  const values = Object.values(json);
+  if (values.length > 0 && values.every((value) => isObject(value) && "class_type" in value)) {
+    return place({ ...emptyWorkflow(id), nodes: {} }, checked(nodes, json));
+  }
+  throw new Unreadable("This JSON is neither a Safelight workflow nor an API prompt.");
+}
+
+function readDocument(json: Json, id: string): Opened {
+  if (isObject(json) && json.safelight !== 1) {
+    throw new Unreadable(
+      `This workflow has version ${String(json.safelight)}; this canvas reads version 1.`,
+    );
+  }
+  const found = checked(document, json);
+  const sheet = {
+    ...emptyWorkflow(found.id ?? id, found.name),
+    ...found,
+    id: found.id ?? id,
+    nodes: {},
+    frames: named(found.frames ?? []),
+  };
+  return place({ ...sheet, name: found.name ?? "Untitled" } as Workflow, found.nodes);
+}
+
+/** Frames with an id of their own each; files from elsewhere have none. */
+function named(frames: readonly z.infer<typeof frame>[]): Frame[] {
+  const taken = new Set(frames.flatMap(({ id }) => id ?? []));
+  const seen = new Set<string>();
+  return frames.map((record) => {
+    const own = record.id !== undefined && !seen.has(record.id);
+    const id = own && record.id !== undefined ? record.id : freshName(taken);
+    taken.add(id);
+    seen.add(id);
+    return { ...record, id };
+  });
+}
+
+function checked<T extends z.ZodMiniType>(shape: T, json: Json): z.infer<T> {
+  const result = z.safeParse(shape, json);
+  if (result.success) {
+    return result.data;
+  }
+  const issue = result.error.issues[0];
+  const path = issue?.path.join(" › ") || "the file";
+  throw new Unreadable(
+    `The workflow is malformed at ${path}: ${issue?.message ?? "unknown reason"}.`,
+  );
+}
+
+function place(sheet: Workflow, found: z.infer<typeof nodes>): Opened {
+  const unplaced: string[] = [];
+  const records: Record<string, NodeRecord> = {};
+  for (const [id, record] of Object.entries(found)) {
+    const at: Position | null | undefined = record._meta?.position;
+    if (!at) {
+      unplaced.push(id);
+    }
+    records[id] = {
+      ...record,
+      inputs: (record.inputs ?? {}) as NodeRecord["inputs"],
+      _meta: { ...record._meta, position: at ?? [0, 0] },
+    };
+  }
+  return { workflow: { ...sheet, nodes: records }, unplaced };
+}
+
+function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}

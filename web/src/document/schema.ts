@@ -1,0 +1,95 @@
+/** What the server says about node classes: the records that widgets, sockets and checks are made from. */
+
+import type { Json } from "@/document/types";
+
+export interface TypeSpec {
+  bases: readonly string[];
+  title: string;
+  help: string;
+}
+
+export interface InputSpec {
+  name: string;
+  title: string;
+  type: string;
+  required: boolean;
+  /** Only a wire can feed it. */
+  socket: boolean;
+  default: Json;
+  min: number | null;
+  max: number | null;
+  step: number | null;
+  round: number | null;
+  choices: readonly string[] | null;
+  folder: string | null;
+  upload: boolean;
+  multiline: boolean;
+  seed: boolean;
+  help: string;
+}
+
+export interface OutputSpec {
+  name: string;
+  title: string;
+  type: string;
+}
+
+export interface NodeSpec {
+  name: string;
+  title: string;
+  category: string;
+  help: string;
+  version: number;
+  /** It writes or shows something: the start point of a run. */
+  effect: boolean;
+  inputs: readonly InputSpec[];
+  outputs: readonly OutputSpec[];
+}
+
+export interface Schema {
+  digest: string;
+  types: Readonly<Record<string, TypeSpec>>;
+  nodes: Readonly<Record<string, NodeSpec>>;
+}
+
+/** The input of that name, if the class has one. */
+export function inputOf(spec: NodeSpec | undefined, name: string): InputSpec | undefined {
+  return spec?.inputs.find((input) => input.name === name);
+}
+
+/** The value a fresh input holds; undefined where only a wire will do. */
+export function defaultOf(input: InputSpec): Json | undefined {
+  if (input.socket) {
+    return undefined;
+  }
+  if (input.default !== null && input.default !== undefined) {
+    return input.default;
+  }
+  switch (input.type) {
+    case "COMBO":
+      return input.choices?.[0] ?? "";
+    case "STRING":
+      return "";
+    case "BOOLEAN":
+      return false;
+    case "INT":
+    case "FLOAT":
+      return Math.max(0, input.min ?? 0);
+    default:
+      return undefined;
+  }
+}
+
+const PLAIN: Readonly<Record<string, string>> = {
+  INT: "Whole number",
+  FLOAT: "Number",
+  STRING: "Text",
+  BOOLEAN: "Yes or no",
+  COMBO: "Choice",
+};
+
+/** A type in plain words. */
+export function typeTitle(schema: Schema, type: string): string {
+  const known = PLAIN[type] ?? schema.types[type]?.title;
+  return known ?? type.charAt(0) + type.slice(1).toLowerCase().replaceAll("_", " ");
+}

@@ -1,0 +1,110 @@
+/** One picture, large, or two of them one over the other: arrows walk through all, Escape goes back. */
+
+import { ChevronLeft, ChevronRight, Columns2, Download, RotateCcw, X } from "lucide-react";
+import { type KeyboardEvent, useState } from "react";
+import { takeSettings } from "@/app/reuse";
+import type { LightboxRequest } from "@/app/view";
+import { useRuns, useView, useWorkbench } from "@/app/workbench";
+import { Compare } from "@/panels/Compare";
+import styles from "@/panels/panels.module.css";
+import { type Picture, pictureUrl } from "@/runtime/picture";
+import { Dialog } from "@/ui/Dialog";
+import { IconButton } from "@/ui/IconButton";
+
+export function Lightbox() {
+  const request = useView((state) => state.lightbox);
+  const own = useRuns((state) => state.pictures);
+  const pictures = request?.pictures ?? own;
+  const picture = request ? pictures[request.index] : undefined;
+  return request && picture ? (
+    <Opened request={request} pictures={pictures} picture={picture} />
+  ) : null;
+}
+
+interface OpenedProps {
+  request: LightboxRequest;
+  pictures: readonly Picture[];
+  picture: Picture;
+}
+
+function Opened({ request, pictures, picture }: OpenedProps) {
+  const workbench = useWorkbench();
+  const { view } = workbench;
+  const { index } = request;
+  /** The picture that stays while the arrows change the other. */
+  const [pinned, setPinned] = useState<Picture | null>(null);
+  const close = () => view.setState({ lightbox: null });
+  const go = (to: number) =>
+    view.setState({
+      lightbox: { ...request, index: Math.min(pictures.length - 1, Math.max(0, to)) },
+    });
+  const compare = () => {
+    setPinned(pinned ? null : picture);
+    if (!pinned) {
+      go(index > 0 ? index - 1 : index + 1);
+    }
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const sliding = event.target instanceof HTMLInputElement;
+    if (!sliding && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      go(index + (event.key === "ArrowLeft" ? -1 : 1));
+    }
+  };
+  const url = pictureUrl(picture);
+  return (
+    <Dialog title="Picture" bare className={styles.lightbox} onClose={close} onKeyDown={onKeyDown}>
+      <div className={styles.stage}>
+        {pinned ? (
+          <Compare one={pinned} other={picture} />
+        ) : (
+          <img src={url} alt={picture.filename} data-testid="lightbox-picture" />
+        )}
+        <footer>
+          <IconButton
+            icon={ChevronLeft}
+            label="Previous picture"
+            disabled={index === 0}
+            onClick={() => go(index - 1)}
+          />
+          <span>{`${index + 1} of ${pictures.length}`}</span>
+          <IconButton
+            icon={ChevronRight}
+            label="Next picture"
+            disabled={index === pictures.length - 1}
+            onClick={() => go(index + 1)}
+          />
+          <span className={styles.caption}>
+            {pinned ? `${named(pinned)}, beside ${named(picture)}` : named(picture)}
+          </span>
+          <IconButton
+            icon={Columns2}
+            label="Compare with another picture"
+            disabled={pictures.length < 2}
+            pressed={pinned !== null}
+            onClick={compare}
+          />
+          <button
+            type="button"
+            className={styles.download}
+            onClick={() => {
+              close();
+              void takeSettings(workbench, picture.job);
+            }}
+          >
+            <RotateCcw size={15} strokeWidth={1.75} />
+            Use these settings
+          </button>
+          <a className={styles.download} href={url} download={picture.filename}>
+            <Download size={15} strokeWidth={1.75} />
+            Download
+          </a>
+          <IconButton icon={X} label="Close" onClick={close} />
+        </footer>
+      </div>
+    </Dialog>
+  );
+}
+
+function named({ filename, seed }: Picture): string {
+  return seed === null ? filename : `${filename}, seed ${seed}`;
+}

@@ -1,0 +1,43 @@
+/** All commands that apply now, found by typing: from the one list of actions. */
+
+import { ACTIONS } from "@/actions/actions";
+import { keyLabel } from "@/actions/keys";
+import { useView, useWorkbench } from "@/app/workbench";
+import { searchTitles } from "@/definitions/search";
+import { Dialog } from "@/ui/Dialog";
+import { Picker } from "@/ui/Picker";
+
+export function Palette() {
+  return useView((state) => state.paletteOpen) ? <Panel /> : null;
+}
+
+function Panel() {
+  const workbench = useWorkbench();
+  const close = () => workbench.view.setState({ paletteOpen: false });
+  const applicable = ACTIONS.filter(
+    ({ id, when }) => id !== "palette" && (when?.(workbench) ?? true),
+  );
+  return (
+    <Dialog title="Commands" onClose={close}>
+      <Picker
+        label="Search commands"
+        listLabel="Commands"
+        placeholder="What do you want to do?"
+        none="No command is called that."
+        find={(query) =>
+          searchTitles(applicable, query).map((action) => ({
+            key: action.id,
+            text: action.title,
+            note: action.keys[0] ? keyLabel(action.keys[0]) : action.group,
+            action,
+          }))
+        }
+        onChoose={({ action }) => {
+          close();
+          // The page gets the focus back first; what the command opens then takes it.
+          requestAnimationFrame(() => action.run(workbench));
+        }}
+      />
+    </Dialog>
+  );
+}

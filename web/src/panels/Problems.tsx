@@ -1,0 +1,28 @@
+/** Everything that is wrong, in words; choosing one goes to its node. */
+
+import { useWorkbench } from "@/app/workbench";
+import type { Problem } from "@/document/validate";
+import styles from "@/panels/panels.module.css";
+
+export function Problems({ problems }: { problems: readonly Problem[] }) {
+  const { view, camera } = useWorkbench();
+  const go = ({ node }: Problem) => {
+    if (node !== null) {
+      view.setState({ selection: [node] });
+      camera.current?.reveal([node]);
+    }
+  };
+  return (
+    <section className={styles.problems} aria-label="Problems">
+      <ul>
+        {problems.map((problem) => (
+          <li key={`${problem.node}:${problem.input}:${problem.message}`}>
+            <button type="button" disabled={problem.node === null} onClick={() => go(problem)}>
+              {problem.message}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * Live previews: the newest frame of each node, drawn on its canvas at most five times a second
+ * (twice when the page is hidden), decoded off the main thread.
+ */
+
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { NodeId } from "@/document/types";
+
+const VISIBLE_MS = 200;
+const HIDDEN_MS = 500;
+
+export interface Previews {
+  /** Nodes that have a frame to show. */
+  nodes: StoreApi<ReadonlySet<NodeId>>;
+  offer: (node: NodeId, frame: Blob) => void;
+  attach: (node: NodeId, canvas: HTMLCanvasElement) => () => void;
+  clear: () => void;
+}
+
+/** Make the preview store. */
+export function createPreviews(
+  decode: (frame: Blob) => Promise<ImageBitmap> = createImageBitmap,
+): Previews {
+  const nodes = createStore<ReadonlySet<NodeId>>(() => new Set());
+  const waiting = new Map<NodeId, Blob>();
+  const frames = new Map<NodeId, ImageBitmap>();
+  const canvases = new Map<NodeId, HTMLCanvasElement>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let lastDrawn = 0;
+
+  const draw = (node: NodeId) => {
+    const frame = frames.get(node);
+    const canvas = canvases.get(node);
+    if (frame && canvas) {
+      canvas.width = frame.width;
+      canvas.height = frame.height;
+      canvas.getContext("2d")?.drawImage(frame, 0, 0);
+    }
+  };
+
+  const decodeAll = async () => {
+    timer = undefined;
+    lastDrawn = performance.now();
+    const batch = [...waiting];
+    waiting.clear();
+    for (const [node, blob] of batch) {
+      const frame = await decode(blob).catch(() => undefined); // a torn frame is not worth a word
+      if (frame) {
+        frames.get(node)?.close();
+        frames.set(node, frame);
+        if (!nodes.getState().has(node)) {
+          nodes.setState(new Set([...nodes.getState(), node]), true);
+        }
+        draw(node);
+      }
+    }
+  };
+
+  return {
+    nodes,
+    offer: (node, frame) => {
+      waiting.set(node, frame);
+      if (timer === undefined) {
+        const interval = document.hidden ? HIDDEN_MS : VISIBLE_MS;
+        const delay = Math.max(0, lastDrawn + interval - performance.now());
+        timer = setTimeout(() => void decodeAll(), delay);
+      }
+    },
+    attach: (node, canvas) => {
+      canvases.set(node, canvas);
+      draw(node);
+      return () => {
+        if (canvases.get(node) === canvas) {
+          canvases.delete(node);
+        }
+      };
+    },
+    clear: () => {
+      waiting.clear();
+      for (const frame of frames.values()) {
+        frame.close();
+      }
+      frames.clear();
+      nodes.setState(new Set(), true);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** Seeds are drawn when a run is asked for and written into the document, so what is seen is what was used. */
+
+import { type Command, setValue, together } from "@/document/commands";
+import { readInteger } from "@/document/numbers";
+import type { Schema } from "@/document/schema";
+import { isLink, type Value, type Workflow } from "@/document/types";
+import { randomSeed } from "@/runtime/ids";
+
+/** A command that draws every seed that is to be random, or the next; undefined if there is none. */
+export function drawSeeds(
+  workflow: Workflow,
+  schema: Schema,
+  draw: (max: number) => number = randomSeed,
+): Command | undefined {
+  const commands: Command[] = [];
+  for (const [id, record] of Object.entries(workflow.nodes)) {
+    const { seed_control: control } = record._meta;
+    if (control !== "randomize" && control !== "increment") {
+      continue;
+    }
+    for (const input of schema.nodes[record.class_type]?.inputs ?? []) {
+      const value = record.inputs[input.name];
+      if (input.seed && !isLink(value)) {
+        const max = input.max ?? Number.MAX_SAFE_INTEGER;
+        commands.push(
+          setValue(id, input.name, control === "increment" ? next(value, max) : draw(max)),
+        );
+      }
+    }
+  }
+  return commands.length > 0 ? together("Draw seed", commands) : undefined;
+}
+
+/** The number after this one; after the largest comes 0. */
+function next(value: Value | undefined, max: number): number | string {
+  const after = BigInt(readInteger(String(value)) ?? 0) + 1n;
+  // The largest seed, 2^64 - 1, is no double: as a number it came as 2^64.
+  const largest = Number.isSafeInteger(max) ? BigInt(max) : BigInt(max) - 1n;
+  return after > largest ? 0 : (readInteger(String(after)) ?? 0);
+}
+
+/** The seed in a workflow, as text, where there is exactly one to speak of. */
+export function seedOf(workflow: Workflow, schema: Schema): string | null {
+  const seeds = Object.values(workflow.nodes).flatMap((record) =>
+    (schema.nodes[record.class_type]?.inputs ?? [])
+      .filter((input) => input.seed)
+      .map((input) => record.inputs[input.name])
+      .filter((value) => typeof value === "number" || typeof value === "string"),
+  );
+  return seeds.length === 1 ? String(seeds[0]) : null;
+}

@@ -1,0 +1,40 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { createNodeStatuses, FLUSH_MS } from "@/runtime/nodeStatus";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  return () => vi.useRealTimers();
+});
+
+test("a thousand changes in a second are told at most ten times, and only to their node", () => {
+  const statuses = createNodeStatuses();
+  const heard = vi.fn();
+  const other = vi.fn();
+  statuses.subscribe("3", heard);
+  statuses.subscribe("4", other);
+  for (let step = 0; step < 1000; step += 1) {
+    statuses.set("3", { value: step });
+    vi.advanceTimersByTime(1);
+  }
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(heard.mock.calls.length).toBeLessThanOrEqual(11);
+  expect(other).not.toHaveBeenCalled();
+  expect(statuses.get("3").value).toBe(999);
+});
+
+test("a listener that left is not called", () => {
+  const statuses = createNodeStatuses();
+  const heard = vi.fn();
+  statuses.subscribe("3", heard)();
+  statuses.set("3", { value: 1 });
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(heard).not.toHaveBeenCalled();
+});
+
+test("what is shown changes only when listeners are told", () => {
+  const statuses = createNodeStatuses();
+  statuses.set("3", { value: 1 });
+  expect(statuses.get("3").value).toBe(0);
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(statuses.get("3").value).toBe(1);
+});
