@@ -11,6 +11,7 @@ Everything is installed into `.venv` beside this file: delete that folder to und
 from __future__ import annotations  # so that an older Python gets as far as the message below
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 WEB = ROOT / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PYTEST: list[str | Path] = [PYTHON, "-m", "pytest"]
+UNSTEADY_AT_MOST = 5  # tests that may be tried a second time
 BUILT_FROM = ("pyproject.toml", "constraints.txt", "hatch_build.py", "web", "workflows")
 
 
@@ -92,7 +95,24 @@ def install_browser() -> None:
         print("There is no Chromium to be had: the tests that drive one will be skipped.")
 
 
-def check_all(pytest_arguments: list[str]) -> int:
+def only_unsteady(env: dict[str, str]) -> bool:
+    """Run the few tests that failed once more; say loudly which pass only now.
+
+    Stories of browsers, sockets and killed processes depend on a machine's other work.  One that
+    needs a second try has a defect worth finding, but must not hide whether the change is sound.
+    """
+    kept = ROOT / ".pytest_cache/v/cache/lastfailed"
+    failed = sorted(json.loads(kept.read_text("utf-8"))) if kept.is_file() else []
+    if not 0 < len(failed) <= UNSTEADY_AT_MOST:
+        return False
+    print(f"\n== once more: {len(failed)} failed", flush=True)
+    if run(*PYTEST, "--last-failed", "--last-failed-no-failures", "none", env=env):
+        return False
+    print("\n".join(["Unsteady, they passed only the second time:", *failed]), flush=True)
+    return True
+
+
+def check_all(pytest_arguments: list[str | Path]) -> int:
     """Run every linter, type checker and test; say at the end which of them failed."""
     home, env = node()
     install_web_tools(home, env)
@@ -106,13 +126,14 @@ def check_all(pytest_arguments: list[str]) -> int:
         ("biome", ["node", tools / "@biomejs/biome/bin/biome", "check"], WEB),
         ("tsc", ["node", tools / "typescript/bin/tsc", "--noEmit"], WEB),
         ("vitest", ["node", tools / "vitest/vitest.mjs", "run"], WEB),
-        ("pytest", [PYTHON, "-m", "pytest", *pytest_arguments], ROOT),
+        ("pytest", PYTEST + pytest_arguments, ROOT),
     ]
     failed: list[str] = []
     for name, command, cwd in steps:
         began = time.monotonic()
         print(f"\n== {name}", flush=True)
-        if run(*command, cwd=cwd, env=env):
+        wrong = run(*command, cwd=cwd, env=env)
+        if wrong and not (name == "pytest" and only_unsteady(env)):
             failed.append(name)
         print(f"== {name}: {time.monotonic() - began:.0f} s", flush=True)
     print(f"\nFailed: {', '.join(failed)}" if failed else "\nEverything passed.", flush=True)
@@ -127,7 +148,7 @@ def main(arguments: list[str]) -> int:
         sys.exit(f"Safelight needs 2 GB of free space in {ROOT} for PyTorch and its tools.")
     if arguments[:1] == ["test"]:
         install("[dev]")
-        return check_all(arguments[1:])
+        return check_all([*arguments[1:]])
     install("")
     return run(BIN / "safelight", *arguments)
 
