@@ -8,30 +8,32 @@ import { ErrorBoundary } from "@/app/ErrorBoundary";
 import { Fatal, Wait } from "@/app/Fatal";
 import { startTheme } from "@/app/theme";
 import { WorkbenchContext } from "@/app/workbench";
+import { startLanguage, t } from "@/strings/strings";
 
 startTheme();
 
 const root = createRoot(document.getElementById("root") ?? document.body);
 
-const onWait = () =>
-  root.render(<Wait text="The nodes are being read for the first time. This takes a moment." />);
+const onWait = () => root.render(<Wait text={t.shell.waiting} />);
 
-boot(onWait).then(
-  (workbench) =>
-    root.render(
-      <StrictMode>
-        <ErrorBoundary>
-          <WorkbenchContext value={workbench}>
-            <App />
-          </WorkbenchContext>
-        </ErrorBoundary>
-      </StrictMode>,
-    ),
-  (cause: unknown) =>
-    root.render(
-      <Fatal
-        title="The server does not answer"
-        text={`Safelight could not read what the server can do. ${cause instanceof Error ? cause.message : ""}`}
-      />,
-    ),
-);
+startLanguage()
+  .then(() => boot(onWait))
+  .then(
+    (workbench) =>
+      root.render(
+        <StrictMode>
+          <ErrorBoundary>
+            <WorkbenchContext value={workbench}>
+              <App />
+            </WorkbenchContext>
+          </ErrorBoundary>
+        </StrictMode>,
+      ),
+    (cause: unknown) =>
+      root.render(
+        <Fatal
+          title={t.shell.silent}
+          text={t.shell.unread(cause instanceof Error ? cause.message : "")}
+        />,
+      ),
+  );

@@ -5,13 +5,14 @@ import type { Workbench } from "@/app/workbench";
 import { boxesOf } from "@/canvas/boxes";
 import { type Boxes, nodesIn } from "@/document/frames";
 import type { Frame, NodeId } from "@/document/types";
+import { type Strings, t } from "@/strings/strings";
 
 /** Neighbours in menus and in the palette. */
-export type Group = "Run" | "Edit" | "Nodes" | "Arrange" | "Frames" | "Workflow" | "View";
+export type Group = keyof Strings["groups"];
 
 export interface Action {
-  id: string;
-  title: string;
+  /** It is called what the strings say of this id. */
+  id: keyof Strings["actions"];
   group: Group;
   /** As `Mod+Shift+Z`; Mod is Ctrl, or Command on a Mac. */
   keys: readonly string[];
@@ -22,6 +23,11 @@ export interface Action {
   when?: (workbench: Workbench) => boolean;
   /** `at` is where the menu was opened, if one was. */
   run: (workbench: Workbench, at?: MenuRequest) => void;
+}
+
+/** What a command is called. */
+export function nameOf({ id }: Action): string {
+  return t.actions[id];
 }
 
 /** The chosen frames that are still there. */

@@ -25,7 +25,6 @@ const DUPLICATE_OFFSET = [32, 32] as const;
 export const ACTIONS: readonly Action[] = [
   {
     id: "run",
-    title: "Run",
     group: "Run",
     keys: ["Mod+Enter"],
     menu: ["sheet"],
@@ -38,7 +37,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "run-to",
-    title: "Run to here",
     group: "Run",
     keys: ["Mod+Shift+Enter"],
     menu: ["node"],
@@ -48,7 +46,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "cancel",
-    title: "Cancel",
     group: "Run",
     keys: ["Mod+Alt+Enter"],
     inText: true,
@@ -57,7 +54,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "undo",
-    title: "Undo",
     group: "Edit",
     keys: ["Mod+Z"],
     menu: ["sheet"],
@@ -67,7 +63,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "redo",
-    title: "Redo",
     group: "Edit",
     keys: ["Mod+Shift+Z", "Mod+Y"],
     inText: true,
@@ -76,7 +71,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "add",
-    title: "Add node",
     group: "Nodes",
     keys: ["Space"],
     menu: ["sheet"],
@@ -92,7 +86,6 @@ export const ACTIONS: readonly Action[] = [
   ...OF_NODES,
   {
     id: "rename",
-    title: "Rename",
     group: "Edit",
     keys: ["F2"],
     menu: ["node", "frame"],
@@ -105,7 +98,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "duplicate",
-    title: "Duplicate",
     group: "Edit",
     keys: ["Mod+D"],
     menu: ["node", "frame"],
@@ -114,7 +106,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "select-all",
-    title: "Select all",
     group: "Edit",
     keys: ["Mod+A"],
     menu: ["sheet"],
@@ -124,7 +115,6 @@ export const ACTIONS: readonly Action[] = [
   ...ARRANGING,
   {
     id: "save",
-    title: "Save workflow",
     group: "Workflow",
     keys: ["Mod+S"],
     inText: true,
@@ -132,7 +122,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "open",
-    title: "Open workflow",
     group: "Workflow",
     keys: ["Mod+O"],
     inText: true,
@@ -141,7 +130,6 @@ export const ACTIONS: readonly Action[] = [
   ...SIDES,
   {
     id: "fit",
-    title: "Fit the view",
     group: "View",
     keys: ["."],
     menu: ["sheet"],
@@ -149,7 +137,6 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "palette",
-    title: "All commands",
     group: "View",
     keys: ["Mod+K"],
     inText: true,
@@ -158,14 +145,12 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "shortcuts",
-    title: "Keyboard shortcuts",
     group: "View",
     keys: ["?"],
     run: ({ view }) => view.setState({ shortcutsOpen: true }),
   },
   {
     id: "delete",
-    title: "Delete",
     group: "Edit",
     keys: ["Delete", "Backspace"],
     menu: ["node", "frame", "wire"],
@@ -175,7 +160,7 @@ export const ACTIONS: readonly Action[] = [
 ];
 
 /** The action of that name. */
-export function actionOf(id: string): Action {
+export function actionOf(id: Action["id"]): Action {
   const action = ACTIONS.find((candidate) => candidate.id === id);
   if (!action) {
     throw new Error(`There is no action called ${id}.`);

@@ -8,35 +8,35 @@ import { move, together } from "@/document/commands";
 import { addFrame, fitted, freshName, nodesIn, setFrame } from "@/document/frames";
 import { tidy } from "@/document/tidy";
 import type { NodeId, Position } from "@/document/types";
+import { t } from "@/strings/strings";
 
 const several = (workbench: Workbench) => workbench.view.getState().selection.length > 1;
 const three = (workbench: Workbench) => workbench.view.getState().selection.length > 2;
 
-const ALIGNMENTS: readonly (readonly [Edge, string, string, boolean])[] = [
-  ["left", "Align left edges", "Alt+A", true],
-  ["right", "Align right edges", "Alt+D", false],
-  ["top", "Align top edges", "Alt+W", true],
-  ["bottom", "Align bottom edges", "Alt+S", false],
-  ["centre", "Align centres", "Alt+H", false],
-  ["middle", "Align middles", "Alt+V", false],
+const ALIGNMENTS: readonly (readonly [Edge, string, boolean])[] = [
+  ["left", "Alt+A", true],
+  ["right", "Alt+D", false],
+  ["top", "Alt+W", true],
+  ["bottom", "Alt+S", false],
+  ["centre", "Alt+H", false],
+  ["middle", "Alt+V", false],
 ];
 
 const alignments = ALIGNMENTS.map(
-  ([edge, title, keys, menu]): Action => ({
+  ([edge, keys, menu]): Action => ({
     id: `align-${edge}`,
-    title,
     group: "Arrange",
     keys: [keys],
     ...(menu ? { menu: ["node"] } : {}),
     when: several,
-    run: (workbench) => place(workbench, title, (boxes) => aligned(boxes, edge)),
+    run: (workbench) =>
+      place(workbench, t.actions[`align-${edge}`], (boxes) => aligned(boxes, edge)),
   }),
 );
 
 export const ARRANGING: readonly Action[] = [
   {
     id: "tidy",
-    title: "Tidy up",
     group: "Arrange",
     keys: ["Shift+T"],
     menu: ["sheet", "node"],
@@ -45,26 +45,24 @@ export const ARRANGING: readonly Action[] = [
   ...alignments,
   {
     id: "distribute-across",
-    title: "Distribute across",
     group: "Arrange",
     keys: ["Alt+Shift+H"],
     menu: ["node"],
     when: three,
     run: (workbench) =>
-      place(workbench, "Distribute across", (boxes) => distributed(boxes, "across")),
+      place(workbench, t.actions["distribute-across"], (boxes) => distributed(boxes, "across")),
   },
   {
     id: "distribute-down",
-    title: "Distribute down",
     group: "Arrange",
     keys: ["Alt+Shift+V"],
     menu: ["node"],
     when: three,
-    run: (workbench) => place(workbench, "Distribute down", (boxes) => distributed(boxes, "down")),
+    run: (workbench) =>
+      place(workbench, t.actions["distribute-down"], (boxes) => distributed(boxes, "down")),
   },
   {
     id: "frame",
-    title: "Frame the chosen nodes",
     group: "Frames",
     keys: ["Mod+G"],
     menu: ["node"],
@@ -73,7 +71,6 @@ export const ARRANGING: readonly Action[] = [
   },
   {
     id: "fit-frame",
-    title: "Fit frame to its nodes",
     group: "Frames",
     keys: ["Shift+F"],
     menu: ["frame"],
@@ -82,7 +79,6 @@ export const ARRANGING: readonly Action[] = [
   },
   {
     id: "choose-framed",
-    title: "Choose what lies in the frame",
     group: "Frames",
     keys: [],
     menu: ["frame"],

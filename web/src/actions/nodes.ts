@@ -8,7 +8,6 @@ import { setMeta, together } from "@/document/commands";
 export const OF_NODES: readonly Action[] = [
   {
     id: "collapse",
-    title: "Fold or unfold",
     group: "Nodes",
     keys: ["Alt+C"],
     menu: ["node", "frame"],
@@ -28,7 +27,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "connect",
-    title: "Connect from a list",
     group: "Nodes",
     keys: ["C"],
     menu: ["node"],
@@ -37,7 +35,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "mute",
-    title: "Leave out of the run, or take in again",
     group: "Nodes",
     keys: ["M"],
     menu: ["node", "frame"],
@@ -46,7 +43,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "bypass",
-    title: "Bypass, or stop bypassing",
     group: "Nodes",
     keys: ["B"],
     menu: ["node", "frame"],
@@ -55,7 +51,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "help",
-    title: "Help for the node",
     group: "Nodes",
     keys: ["F1"],
     menu: ["node"],
@@ -64,7 +59,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "source",
-    title: "Source of the node",
     group: "Nodes",
     keys: ["Shift+F1"],
     menu: ["node"],
@@ -73,7 +67,6 @@ export const OF_NODES: readonly Action[] = [
   },
   {
     id: "mask",
-    title: "Paint a mask",
     group: "Nodes",
     keys: ["Shift+M"],
     menu: ["node"],

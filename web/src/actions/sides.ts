@@ -3,10 +3,9 @@
 import type { Action } from "@/actions/action";
 import type { Side } from "@/app/view";
 
-function side(id: Side, title: string, key: string, menu: Action["menu"] = []): Action {
+function side(id: Side, key: string, menu: Action["menu"] = []): Action {
   return {
     id,
-    title,
     group: "View",
     keys: [key],
     menu,
@@ -15,7 +14,7 @@ function side(id: Side, title: string, key: string, menu: Action["menu"] = []): 
 }
 
 export const SIDES: readonly Action[] = [
-  side("inspector", "Inspector", "I", ["node", "frame"]),
-  side("queue", "Queue", "Q"),
-  side("history", "Earlier results", "H"),
+  side("inspector", "I", ["node", "frame"]),
+  side("queue", "Q"),
+  side("history", "H"),
 ];

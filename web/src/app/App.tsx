@@ -2,6 +2,7 @@
 
 import { ReactFlowProvider } from "@xyflow/react";
 import { type DragEvent, lazy, Suspense, useCallback, useEffect } from "react";
+import { useStore } from "zustand";
 import { useShortcuts } from "@/actions/keys";
 import styles from "@/app/app.module.css";
 import { takeFile } from "@/app/files";
@@ -18,6 +19,7 @@ import { Lightbox } from "@/panels/Lightbox";
 import { NodeSearch } from "@/panels/NodeSearch";
 import { Palette } from "@/panels/Palette";
 import { Shortcuts } from "@/panels/Shortcuts";
+import { languageStore } from "@/strings/strings";
 
 const MaskEditor = lazy(() => import("@/mask/MaskEditor"));
 
@@ -25,6 +27,7 @@ export function App() {
   const workbench = useWorkbench();
   const masking = useView((state) => state.mask !== null);
   const name = useDocument((state) => state.workflow.name);
+  const { language } = useStore(languageStore);
   useEffect(() => {
     document.title = name ? `${name} · Safelight` : "Safelight";
   }, [name]);
@@ -44,6 +47,7 @@ export function App() {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: Open workflow does the same from the keyboard
     <div
+      key={language}
       className={styles.shell}
       data-testid="app"
       onDragOver={(event) => event.preventDefault()}

@@ -2,10 +2,12 @@
 
 import { X } from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useRef } from "react";
+import { nameOf } from "@/actions/action";
 import { actionOf } from "@/actions/actions";
 import styles from "@/app/app.module.css";
 import type { Side } from "@/app/view";
 import { useView, useWorkbench } from "@/app/workbench";
+import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 
 const CONTENTS = {
@@ -21,7 +23,7 @@ export function SidePanel() {
 
 function Panel({ side }: { side: Side }) {
   const { view } = useWorkbench();
-  const { title } = actionOf(side);
+  const title = nameOf(actionOf(side));
   const panel = useRef<HTMLElement>(null);
   const Content = CONTENTS[side];
   useEffect(() => {
@@ -49,7 +51,7 @@ function Panel({ side }: { side: Side }) {
     >
       <header>
         <h2>{title}</h2>
-        <IconButton icon={X} label={`Close ${title.toLowerCase()}`} onClick={close} />
+        <IconButton icon={X} label={t.shell.close(title)} onClick={close} />
       </header>
       <Suspense fallback={null}>
         <Content />

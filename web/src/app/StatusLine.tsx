@@ -5,12 +5,7 @@ import styles from "@/app/app.module.css";
 import { useDocument, useRuns, useSchema, useStatus, useView, useWorkbench } from "@/app/workbench";
 import { titleOf } from "@/document/types";
 import { Problems } from "@/panels/Problems";
-
-const CONNECTION = {
-  connecting: "Connecting…",
-  open: "Connected",
-  lost: "Connection lost. Trying again…",
-} as const;
+import { t } from "@/strings/strings";
 
 export function StatusLine() {
   const { view } = useWorkbench();
@@ -23,12 +18,14 @@ export function StatusLine() {
     })),
   );
   const open = useView((state) => state.problemsOpen);
+  const { connecting, connected, lost } = t.shell;
+  const said = { connecting, open: connected, lost }[connection];
   return (
     <footer className={styles.status}>
       {open && problems.length > 0 && <Problems problems={problems} />}
-      <span className={styles.connection} data-state={connection} title={CONNECTION[connection]} />
+      <span className={styles.connection} data-state={connection} title={said} />
       <span className={styles.notice}>
-        {connection !== "open" && <span>{CONNECTION[connection]}</span>}
+        {connection !== "open" && <span>{said}</span>}
         {node === null ? null : <Running node={node} />}
         <span role="status">{node === null ? notice : ""}</span>
       </span>
@@ -39,7 +36,7 @@ export function StatusLine() {
           aria-expanded={open}
           onClick={() => view.setState({ problemsOpen: !open })}
         >
-          {problems.length === 1 ? "1 problem" : `${problems.length} problems`}
+          {t.shell.problems(problems.length)}
         </button>
       )}
       <button
@@ -47,7 +44,7 @@ export function StatusLine() {
         className={styles.statusButton}
         onClick={() => view.setState({ shortcutsOpen: true })}
       >
-        Shortcuts
+        {t.shell.shortcuts}
       </button>
     </footer>
   );
@@ -58,5 +55,5 @@ function Running({ node }: { node: string }) {
   const record = useDocument((state) => state.workflow.nodes[node]);
   const { value, max } = useStatus(node);
   const title = record ? titleOf(record, schema.nodes[record.class_type]?.title) : node;
-  return <span>{max > 1 ? `${title}: step ${value} of ${max}` : title}</span>;
+  return <span>{max > 1 ? t.shell.step(title, value, max) : title}</span>;
 }

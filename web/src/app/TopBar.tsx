@@ -15,7 +15,7 @@ import {
   Undo2,
 } from "lucide-react";
 import { useStore } from "zustand";
-import type { Action } from "@/actions/action";
+import { type Action, nameOf } from "@/actions/action";
 import { actionOf } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import styles from "@/app/app.module.css";
@@ -23,6 +23,7 @@ import { setTheme, themeStore } from "@/app/theme";
 import type { Side } from "@/app/view";
 import { useDocument, useRuns, useView, useWorkbench } from "@/app/workbench";
 import { rename } from "@/document/commands";
+import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 
 export function TopBar() {
@@ -32,7 +33,7 @@ export function TopBar() {
     <header className={styles.bar}>
       <img className={styles.mark} src="/favicon.svg" alt="" width={22} height={22} />
       <Name />
-      <nav className={styles.tools} aria-label="Workflow">
+      <nav className={styles.tools} aria-label={t.shell.workflow}>
         <Tool action={actionOf("add")} icon={Plus} />
         <Tool action={actionOf("undo")} icon={Undo2} disabled={!canUndo} />
         <Tool action={actionOf("redo")} icon={Redo2} disabled={!canRedo} />
@@ -55,7 +56,7 @@ function Tool(props: { action: Action; icon: typeof Plus; disabled?: boolean }) 
   return (
     <IconButton
       icon={icon}
-      label={action.title}
+      label={nameOf(action)}
       keys={keyLabel(keys)}
       disabled={disabled ?? false}
       onClick={() => action.run(workbench)}
@@ -70,7 +71,7 @@ function SideTool(props: { action: Action; icon: typeof Plus; side: Side }) {
   return (
     <IconButton
       icon={icon}
-      label={action.title}
+      label={nameOf(action)}
       keys={keyLabel(action.keys[0] ?? "")}
       pressed={open}
       onClick={() => action.run(workbench)}
@@ -85,18 +86,14 @@ function Name() {
   return (
     <div className={styles.name}>
       <input
-        aria-label="Name of the workflow"
+        aria-label={t.shell.name}
         autoComplete="off"
         spellCheck={false}
         value={name}
         size={Math.max(8, name.length)}
         onChange={(event) => document.apply(rename(event.target.value))}
       />
-      {unsaved && (
-        <span title="Changed since the last save to a file; a draft is kept in this browser">
-          •
-        </span>
-      )}
+      {unsaved && <span title={t.shell.unsaved}>•</span>}
     </div>
   );
 }
@@ -108,7 +105,7 @@ function ThemeButton() {
   return (
     <IconButton
       icon={dark ? Sun : Moon}
-      label={dark ? "Light theme" : "Dark theme"}
+      label={dark ? t.shell.light : t.shell.dark}
       onClick={() => setTheme(dark ? "light" : "dark")}
     />
   );
@@ -123,23 +120,23 @@ function RunButtons() {
         <button
           type="button"
           className={styles.cancelButton}
-          aria-label="Cancel"
-          title={`Cancel (${keyLabel("Mod+Alt+Enter")})`}
+          aria-label={t.actions.cancel}
+          title={`${t.actions.cancel} (${keyLabel("Mod+Alt+Enter")})`}
           onClick={() => actionOf("cancel").run(workbench)}
         >
           <Square size={11} fill="currentColor" />
-          Cancel
+          {t.actions.cancel}
         </button>
       )}
       <button
         type="button"
         className={styles.runButton}
-        aria-label="Run"
-        title={`Run (${keyLabel("Mod+Enter")})`}
+        aria-label={t.actions.run}
+        title={`${t.actions.run} (${keyLabel("Mod+Enter")})`}
         onClick={() => actionOf("run").run(workbench)}
       >
         <Play size={13} fill="currentColor" />
-        Run
+        {t.actions.run}
         {waiting > 1 && <span className={styles.waiting}>{waiting}</span>}
       </button>
     </div>

@@ -1,6 +1,7 @@
 /** What can be done with what was clicked: from the one list of actions. */
 
 import { Fragment, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { nameOf } from "@/actions/action";
 import { ACTIONS } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import type { MenuRequest } from "@/app/view";
@@ -85,7 +86,7 @@ function Menu({ request }: { request: MenuRequest }) {
               action.run(workbench, request);
             }}
           >
-            <span>{action.title}</span>
+            <span>{nameOf(action)}</span>
             {action.keys[0] && <kbd>{keyLabel(action.keys[0])}</kbd>}
           </button>
         </Fragment>

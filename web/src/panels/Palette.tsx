@@ -1,9 +1,11 @@
 /** All commands that apply now, found by typing: from the one list of actions. */
 
+import { nameOf } from "@/actions/action";
 import { ACTIONS } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import { useView, useWorkbench } from "@/app/workbench";
 import { searchTitles } from "@/definitions/search";
+import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { Picker } from "@/ui/Picker";
 
@@ -16,7 +18,7 @@ function Panel() {
   const close = () => workbench.view.setState({ paletteOpen: false });
   const applicable = ACTIONS.filter(
     ({ id, when }) => id !== "palette" && (when?.(workbench) ?? true),
-  );
+  ).map((action) => ({ title: nameOf(action), group: t.groups[action.group], action }));
   return (
     <Dialog title="Commands" onClose={close}>
       <Picker
@@ -25,10 +27,10 @@ function Panel() {
         placeholder="What do you want to do?"
         none="No command is called that."
         find={(query) =>
-          searchTitles(applicable, query).map((action) => ({
+          searchTitles(applicable, query).map(({ title, group, action }) => ({
             key: action.id,
-            text: action.title,
-            note: action.keys[0] ? keyLabel(action.keys[0]) : action.group,
+            text: title,
+            note: action.keys[0] ? keyLabel(action.keys[0]) : group,
             action,
           }))
         }

@@ -1,5 +1,6 @@
 /** Every key, from the list of actions. */
 
+import { nameOf } from "@/actions/action";
 import { ACTIONS } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import { useView, useWorkbench } from "@/app/workbench";
@@ -25,7 +26,7 @@ export function Shortcuts() {
   }
   const rows = [
     ...ACTIONS.filter(({ keys }) => keys.length > 0).map(
-      ({ title, keys }) => [title, keys.slice(0, 2).map(keyLabel).join(" or ")] as const,
+      (action) => [nameOf(action), action.keys.slice(0, 2).map(keyLabel).join(" or ")] as const,
     ),
     ...GESTURES,
   ];
