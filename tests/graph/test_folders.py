@@ -106,6 +106,26 @@ def test_a_name_no_file_system_takes_is_refused(folders: Folders, name: str) -> 
         folders.resolve("input", name)
 
 
+def test_sets_of_pictures_are_the_folders_that_hold_some(folders: Folders) -> None:
+    """Below the input folder, at any depth, and never outside of it."""
+    for name in ("alone.png", "cats/a.png", "cats/a.txt", "more/dogs/b.jpg", "notes/c.txt"):
+        put(folders.directory("input") / name)
+    assert folders.names("picture_sets") == ["cats", "more/dogs"]
+    assert folders.resolve("picture_sets", "cats") == folders.directory("input") / "cats"
+    with pytest.raises(FolderError, match=r"^picture_sets: '\.\./x' leads out of the folder$"):
+        folders.resolve("picture_sets", "../x")
+    with pytest.raises(FolderError, match=r"^picture_sets: there is no file 'birds'$"):
+        folders.resolve("picture_sets", "birds")
+
+
+def test_a_file_is_written_only_inside_of_its_folder(folders: Folders) -> None:
+    """Subfolders may be named."""
+    wanted = folders.directory("loras") / "own" / "style.safetensors"
+    assert folders.place_for("loras", "own/style.safetensors") == wanted
+    with pytest.raises(FolderError, match=r"^loras: '\.\./\.\./x' leads out of the folder$"):
+        folders.place_for("loras", "../../x")
+
+
 def test_an_unknown_kind_is_refused(folders: Folders) -> None:
     """With the known ones."""
     with pytest.raises(FolderError, match=r"^there is no folder 'vaes'; there are checkpoints, "):

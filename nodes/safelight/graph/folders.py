@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from safelight.graph.outputs import OutputSeries
+
 MODEL_KINDS = (
     "checkpoints",
     "loras",
@@ -39,6 +41,7 @@ FOLDERS = {"diffusers": "model_index.json"}
 TINY = ("taesd", "taesdxl", "taesd3", "taef1")
 PLACES = ("input", "output", "temp", "custom_nodes")
 PICTURE_PLACES = ("input", "output", "temp")
+SETS = "picture_sets"  # folders of pictures below input/, to learn from
 # Names by which ComfyUI installations know some of these folders.
 OLDER_NAMES = {
     "text_encoders": ("clip",),
@@ -55,49 +58,6 @@ _LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
 class FolderError(ValueError):
     """A file or folder cannot be used; the message names it and says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFile:
-    """A file to be written: where, and how the user's programs call it."""
-
-    path: Path
-    filename: str
-    subfolder: str
-    type: str
-
-    def record(self) -> Mapping[str, object]:
-        """How messages name the file: filename, subfolder and type."""
-        return {"filename": self.filename, "subfolder": self.subfolder, "type": self.type}
-
-    def write(self, content: bytes) -> None:
-        """Write the whole file or nothing: temporary name, sync, rename."""
-        draft = self.path.with_name(f".{self.filename}.{secrets.token_hex(4)}.part")
-        try:
-            with draft.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSeries:
-    """A run of numbered files that share a prefix, from `counter` upwards."""
-
-    directory: Path
-    subfolder: str
-    kind: str
-    stem: str
-    counter: int
-
-    def file(self, index: int, suffix: str = ".png") -> OutputFile:
-        """Return the file of the picture at `index` (from 0) in the batch."""
-        stem = self.stem.replace("%batch_num%", str(index))
-        filename = f"{stem}_{self.counter + index:05}_{suffix}"
-        return OutputFile(self.directory / filename, filename, self.subfolder, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +98,8 @@ class Folders:
             return self.home / "models" / kind
         if kind in PLACES:
             return self.home / kind
+        if kind == SETS:
+            return self.home / "input"
         known = ", ".join((*MODEL_KINDS, *PLACES))
         raise FolderError(f"there is no folder {kind!r}; there are {known}")
 
@@ -156,6 +118,9 @@ class Folders:
                 (root, path) for root in self.roots(kind) for path in root.rglob(FOLDERS[kind])
             )
             return sorted({path.parent.relative_to(root).as_posix() for root, path in listings})
+        if kind == SETS:
+            pictures = _walk(self.directory(kind), IMAGE_SUFFIXES)
+            return sorted({name.rpartition("/")[0] for name in pictures} - {""})
         suffixes = MODEL_SUFFIXES if kind in MODEL_KINDS else IMAGE_SUFFIXES
         if kind in BLOCK_KINDS:
             suffixes |= {".gguf"}
@@ -170,7 +135,7 @@ class Folders:
 
         Among pictures a name may end with " [input]", " [output]" or " [temp]",
         which says where it lies instead.  Of a model that is a folder it is the
-        file that lists its parts.
+        file that lists its parts; a set of pictures is the folder itself.
 
         Raises:
             FolderError: When the name leads out of the folder, or no file is there.
@@ -185,12 +150,22 @@ class Folders:
         if kind in FOLDERS:
             inside = f"{inside}/{FOLDERS[kind]}"
         candidates = [root / inside for root in self.roots(kind)]
+        if kind == SETS and os.path.isdir(candidates[0]):
+            return candidates[0]
         for path in candidates:
             if os.path.isfile(path):  # False, not an error, for impossible names
                 return path
         if any(os.path.isdir(path) for path in candidates):
             raise FolderError(f"{kind}: {name!r} is a folder, not a file")
         raise FolderError(f"{kind}: there is no file {name!r}")
+
+    def place_for(self, kind: str, name: str) -> Path:
+        """Return where a file of that name is to be written: in the home's own folder.
+
+        Raises:
+            FolderError: When the name leads out of the folder.
+        """
+        return self.directory(kind) / _inside(kind, name)
 
     def _tiny(self, name: str) -> Path | None:
         """Return the decoder of a tiny autoencoder if its encoder lies beside it."""
