@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from safelight_server.tables import metadata
+from safelight_server import workflows_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=workflows_tables.workflows.metadata,
     transactional_ddl=True,
 )
 context.run_migrations()
