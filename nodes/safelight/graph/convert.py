@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safelight.graph.comfy import FORMAT, Format, nodes_of, recognise
+from safelight.graph.flattening import flat
 from safelight.graph.modes import OFF, Bypass
 from safelight.graph.parameters import looks_like_parameters, read_parameters
 from safelight.graph.problems import invalid
@@ -46,21 +47,23 @@ def to_document(ui: Mapping[str, object], schema: Schema) -> Converted:
 def to_ui(document: object, schema: Schema) -> dict[str, Any]:
     """Return a document or API prompt as a file that ComfyUI's canvas opens (version 0.4).
 
-    Nodes get new numbers where their ids are none.
+    Nodes get new numbers where their ids are none; subgraphs become their parts.
 
     Raises:
         Invalid: When it is neither, or a node has the wrong shape.
     """
+    if isinstance(document, Mapping) and document.get("subgraphs"):
+        document = flat(document, schema)  # reroutes alone are boxes there, too
     return Saving(document, schema).ui()
 
 
 def to_prompt(document: object, schema: Schema) -> dict[str, Any]:
-    """Return a document as an API prompt: without nodes switched off, nor wires to them.
+    """Return a document as an API prompt: only what runs, without nodes switched off.
 
     Raises:
         Invalid: When it is no document, or a node has the wrong shape.
     """
-    nodes = nodes_of(document)
+    nodes = nodes_of(flat(document, schema) if isinstance(document, Mapping) else document)
     bypass = Bypass(nodes, schema)
     prompt: dict[str, Any] = {}
     for key, node in nodes.items():

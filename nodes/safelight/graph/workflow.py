@@ -11,6 +11,7 @@ from dataclasses import replace
 from safelight.graph.checking import EXPLAINED, Checker, unknown_class
 from safelight.graph.comfy import NodeText, nodes_of
 from safelight.graph.convert import opened
+from safelight.graph.flattening import flat
 from safelight.graph.folders import Folders
 from safelight.graph.modes import OFF
 from safelight.graph.problems import ENOUGH, Invalid, Problem, invalid
@@ -45,14 +46,14 @@ def parse(
             canvas, as JSON values.
         schema: The nodes that there are.
         folders: Where files that inputs name must lie.
-        targets: Only these effect nodes; None means all of them.
+        targets: Only these effect nodes, or those in these subgraphs; None means all of them.
         partial: Whether to drop effect nodes that cannot run, telling why in
             `Graph.problems`, as long as one can.
 
     Raises:
         Invalid: With every mistake, in the order of the document.
     """
-    nodes = nodes_of(opened(document, schema).document)
+    nodes = nodes_of(flat(opened(document, schema).document, schema))
     wanted = _wanted(nodes, schema, targets)
     checker = Checker(nodes, schema, folders)
     calls = _walk(wanted, checker)
@@ -80,7 +81,7 @@ def _wanted(
         and (spec := schema.nodes.get(node.class_type)) is not None
         and spec.effect
     ]
-    wanted = tuple(key for key in effects if targets is None or key in targets)
+    wanted = tuple(key for key in effects if targets is None or _is_within(key, targets))
     if wanted:
         return wanted
     if effects:
@@ -96,6 +97,12 @@ def _wanted(
         None, None, "prompt_no_outputs", "no node shows or saves a result", f"add one of {wish}"
     )
     raise Invalid([*strangers, none])
+
+
+def _is_within(key: str, targets: Collection[str]) -> bool:
+    """Whether a node, or a subgraph that it lies in, is among the targets."""
+    parts = key.split(":")
+    return any(":".join(parts[:end]) in targets for end in range(1, len(parts) + 1))
 
 
 def _walk(wanted: Iterable[str], checker: Checker) -> dict[str, Call]:
