@@ -121,22 +121,22 @@ class Module:
         return min([node.lineno, *(each.lineno for each in decorators)])
 
 
-def sources(classes: Iterable[type]) -> dict[str, Any]:
-    """Return the code behind node classes, as JSON values.
+def sources(classes: Mapping[str, type]) -> dict[str, Any]:
+    """Return the code behind node classes, given by the names of nodes, as JSON values.
 
-    `nodes` tells for each class its `file`, the `line` where it begins, and the `course`: other
+    `nodes` tells for each its `file`, the `line` where it begins, and the `course`: other
     files with the names that it runs.  `files` are all that can be reached, by path inside their
     package: `text`, and `names` with file and line of what they have from one another.
     """
     library = Library()
     nodes: dict[str, Any] = {}
     waiting: deque[str] = deque()
-    for node_class in classes:
+    for name, node_class in classes.items():
         own = library.module(node_class.__module__)
         if own is not None and node_class.__name__ in own.definitions:
             start = Place(own.name, node_class.__name__)
             course = _by_file(library, library.runs(start))
-            nodes[start.name] = {"file": own.file, "line": own.line(start.name), "course": course}
+            nodes[name] = {"file": own.file, "line": own.line(start.name), "course": course}
             waiting.append(own.name)
     return {"nodes": nodes, "files": _reachable(library, waiting)}
 

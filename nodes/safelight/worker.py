@@ -200,7 +200,7 @@ class Worker:
 
     def _show(self) -> None:
         """Send the code behind the nodes; in a thread of its own, since jobs go on meanwhile."""
-        self._outbox.put(frames.Sources(**sources(self._catalog.values())))
+        self._outbox.put(frames.Sources(**sources(self._catalog)))
 
     def _forget(self) -> None:
         self._cache.clear()

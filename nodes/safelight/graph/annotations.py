@@ -8,47 +8,15 @@ import inspect
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TypeAlias, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
 from safelight.graph.hints import Hint, spaced, taken_apart, type_name
-from safelight.graph.node import (
-    Carries,
-    Choice,
-    Folder,
-    Help,
-    Hidden,
-    Label,
-    Lazy,
-    Node,
-    NodeDefinitionError,
-    Output,
-    Range,
-    Seed,
-    Shown,
-    Text,
-    Wire,
-)
-from safelight.graph.records import (
-    COMBO,
-    HiddenSpec,
-    InputSpec,
-    NodeSpec,
-    OutputSpec,
-    Value,
-)
+from safelight.graph.inlets import Inlets
+from safelight.graph.node import Node, NodeDefinitionError, Output, Shown, Wire, name_of
+from safelight.graph.records import NodeSpec, OutputSpec
 from safelight.graph.returns import Showing
-from safelight.graph.values import Refused, coerced
-
-# What widgets show where the class gives no default.
-_BLANK: Mapping[str, Value] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
-_FITS: Mapping[type, frozenset[str]] = {
-    Range: frozenset({"INT", "FLOAT"}),
-    Seed: frozenset({"INT"}),
-    Text: frozenset({"STRING"}),
-    Choice: frozenset({"STRING"}),
-    Folder: frozenset({"STRING"}),
-}
+from safelight.graph.values import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +29,16 @@ class Reading:
         slots: The attribute of the result that holds each output; empty when
             the result itself is the only output.
         promise: The class that `run` must return an instance of, if checkable.
+        renamed: The fields of inputs that are called otherwise, by the name of the input.
+        gathered: The names of the inputs that a field gathers, by field.
     """
 
     spec: NodeSpec
     sockets: Mapping[str, type]
     slots: tuple[str, ...]
     promise: type | None
+    renamed: Mapping[str, str]
+    gathered: Mapping[str, tuple[str, ...]]
 
 
 # The outputs, the attributes that hold them, and the promised class.
@@ -96,15 +68,10 @@ def _read(node_class: type[Node]) -> Reading:
         raise NodeDefinitionError(f"{node_class.__name__}: {error}") from error
     mistakes: list[str] = []
     sockets: dict[str, type] = {}
-    inputs: list[InputSpec] = []
-    hidden: list[HiddenSpec] = []
+    inlets = Inlets(sockets)
     for entry in dataclasses.fields(node_class):
         try:
-            told = taken_apart(hints[entry.name]).mark(Hidden)
-            if told is not None:
-                hidden.append(HiddenSpec(name=entry.name, kind=told.kind))
-            else:
-                inputs.append(_input(entry, hints[entry.name], sockets))
+            inlets.add(entry, hints[entry.name])
         except (NodeDefinitionError, Refused) as error:
             mistakes.append(f"{entry.name}: {error}")
     outputs: _Outputs = ((), (), None)
@@ -112,13 +79,13 @@ def _read(node_class: type[Node]) -> Reading:
         outputs = _outputs(returned, sockets)
     except NodeDefinitionError as error:
         mistakes.append(f"run: {error}")
-    if any(entry.lazy for entry in inputs) and _is_silent(node_class):
+    if any(entry.lazy for entry in inlets.inputs) and _is_silent(node_class):
         mistakes.append("lazy inputs are made only if `needs` asks for them, and it is not there")
     if mistakes:
         raise NodeDefinitionError(f"{node_class.__name__}: " + "; ".join(mistakes))
     described, slots, promise = outputs
-    spec = _spec(node_class, inputs, described, hidden)
-    return Reading(spec, sockets, slots, promise)
+    spec = _spec(node_class, inlets, described)
+    return Reading(spec, sockets, slots, promise, inlets.renamed, inlets.gathered)
 
 
 def _is_silent(node_class: type[Node]) -> bool:
@@ -126,107 +93,19 @@ def _is_silent(node_class: type[Node]) -> bool:
     return getattr(node_class.needs, "__func__", None) is getattr(Node.needs, "__func__", None)
 
 
-def _spec(
-    node_class: type[Node],
-    inputs: Sequence[InputSpec],
-    outputs: Sequence[OutputSpec],
-    hidden: Sequence[HiddenSpec],
-) -> NodeSpec:
+def _spec(node_class: type[Node], inlets: Inlets, outputs: Sequence[OutputSpec]) -> NodeSpec:
     return NodeSpec(
-        name=node_class.__name__,
-        title=node_class.title or spaced(node_class.__name__),
+        name=name_of(node_class),
+        title=node_class.title or spaced(name_of(node_class)),
         category=node_class.category,
         help=inspect.cleandoc(node_class.__doc__ or ""),
         version=node_class.version,
         effect=node_class.effect,
         module=node_class.__module__,
-        inputs=tuple(inputs),
+        inputs=tuple(inlets.inputs),
         outputs=tuple(outputs),
-        hidden=tuple(hidden),
+        hidden=tuple(inlets.hidden),
     )
-
-
-def _input(entry: dataclasses.Field[object], hint: object, sockets: dict[str, type]) -> InputSpec:
-    parts = taken_apart(hint)
-    kind = _kind(parts, sockets)
-    given = entry.default is not dataclasses.MISSING
-    if parts.optional != (given and entry.default is None):
-        raise NodeDefinitionError("an optional input is written `X | None = None`")
-    found = parts.mark(Help)
-    spec = InputSpec(
-        name=entry.name,
-        title=_label(parts, entry.name),
-        type=kind,
-        required=not parts.optional,
-        omissible=given,
-        help=found.text if found else "",
-        many=parts.many,
-        **_widget(parts),
-    )
-    if spec.lazy and not parts.optional:
-        raise NodeDefinitionError("a lazy input may be None, for it may never be made")
-    if given and not parts.optional:
-        if spec.socket:
-            raise NodeDefinitionError("a socket has no default, except None")
-        return dataclasses.replace(spec, default=coerced(spec, entry.default))
-    if spec.choices and not parts.optional:
-        return dataclasses.replace(spec, default=spec.choices[0])
-    return spec if parts.optional else dataclasses.replace(spec, default=_blank(spec))
-
-
-def _blank(spec: InputSpec) -> Value | None:
-    """Return what a widget shows before the user chose: nothing, or the least allowed."""
-    blank = _BLANK.get(spec.type)
-    if spec.min is not None and isinstance(blank, int | float) and blank < spec.min:
-        return type(blank)(spec.min)
-    return blank
-
-
-def _kind(parts: Hint, sockets: dict[str, type]) -> str:
-    """Return the type name of an input, after seeing that its marks fit."""
-    kind = type_name(parts, sockets)
-    for mark in parts.marks:
-        wanted = _FITS.get(type(mark))
-        if wanted is not None and kind not in wanted:
-            raise NodeDefinitionError(f"{type(mark).__name__} does not fit {kind}")
-    return COMBO if parts.mark(Choice) or parts.mark(Folder) else kind
-
-
-def _widget(parts: Hint) -> dict[str, Any]:
-    """Return the fields of InputSpec that the marks give."""
-    fields: dict[str, Any] = {}
-    if get_origin(parts.core) is Literal:
-        fields["choices"] = _texts(get_args(parts.core))
-    for mark in parts.marks:
-        match mark:
-            case Range(low, high, step, rounding):
-                fields |= {"min": low, "max": high, "step": step, "round": rounding}
-            case Choice(names):
-                fields["choices"] = _texts(names)
-            case Folder(kind, upload):
-                fields |= {"folder": kind, "upload": upload}
-            case Text(multiline):
-                fields["multiline"] = multiline
-            case Seed():
-                fields["seed"] = True
-            case Lazy():
-                fields["lazy"] = True
-            case Carries():
-                fields["raw"] = True
-            case _:  # Help and Label are read elsewhere; other libraries have their own marks
-                pass
-    return fields
-
-
-def _texts(names: Sequence[object]) -> tuple[str, ...]:
-    if not names or not all(isinstance(name, str) for name in names):
-        raise NodeDefinitionError("choices are texts, at least one")
-    return tuple(str(name) for name in names)
-
-
-def _label(parts: Hint, name: str) -> str:
-    label = parts.mark(Label)
-    return label.text if label else name.replace("_", " ").capitalize()
 
 
 def _outputs(returned: object, sockets: dict[str, type]) -> _Outputs:

@@ -46,7 +46,7 @@ class Calling:
             Interrupted: When it was stopped.
         """
         try:
-            result = self.invoke(self.kind.node_class(**inputs), self.context)
+            result = self.invoke(self.kind.node(inputs), self.context)
             return result if self.kind.asynchronous else self._kept(result)
         except (Interrupted, NodeFailed):
             raise

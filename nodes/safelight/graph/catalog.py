@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from safelight.graph.node import Node, NodeDefinitionError
+from safelight.graph.node import Node, NodeDefinitionError, name_of
 
 GROUP = "safelight.nodes"
 
@@ -24,11 +24,11 @@ class Catalog(Mapping[str, type[Node]]):
     def __init__(self, classes: Sequence[type[Node]] = ()) -> None:
         self._classes: dict[str, type[Node]] = {}
         for node_class in classes:
-            other = self._classes.setdefault(node_class.__name__, node_class)
+            name = name_of(node_class)
+            other = self._classes.setdefault(name, node_class)
             if other is not node_class:
                 raise NodeDefinitionError(
-                    f"{node_class.__name__} is defined twice: "
-                    f"in {other.__module__} and in {node_class.__module__}"
+                    f"{name} is defined twice: in {other.__module__} and in {node_class.__module__}"
                 )
 
     @classmethod

@@ -19,6 +19,8 @@ class Kind:
 
     Attributes:
         node_class: The class itself.
+        renamed: The fields of inputs that are called otherwise, by the name of the input.
+        gathered: The names of the inputs that a field gathers, by field.
         slots: The attributes of a result that hold the outputs; empty when it is the only one.
         many: Which outputs are lists.
         promise: The class that `run` must return an instance of, if checkable.
@@ -37,6 +39,8 @@ class Kind:
     """
 
     node_class: type[Node]
+    renamed: Mapping[str, str]
+    gathered: Mapping[str, tuple[str, ...]]
     slots: tuple[str, ...]
     many: tuple[bool, ...]
     promise: type | None
@@ -64,6 +68,8 @@ class Kind:
         stamped = getattr(node_class.stamp, "__func__", None) is not _NO_STAMP
         return cls(
             node_class=node_class,
+            renamed=reading.renamed,
+            gathered=reading.gathered,
             slots=reading.slots,
             many=tuple(entry.many for entry in spec.outputs),
             promise=reading.promise,
@@ -80,6 +86,18 @@ class Kind:
             aside=aside,
             simple=not (special or aside or spec.hidden),
         )
+
+    def node(self, inputs: Mapping[str, object]) -> Node:
+        """Return a node with inputs as workflows name them."""
+        if not (self.renamed or self.gathered):
+            return self.node_class(**inputs)
+        given = {entry.name: entry.default for entry in self.inputs.values() if entry.omissible}
+        fields: dict[str, object] = {
+            self.renamed.get(name, name): value for name, value in (given | dict(inputs)).items()
+        }
+        for field, names in self.gathered.items():
+            fields[field] = {name: fields.pop(name) for name in names}
+        return self.node_class(**fields)
 
     def told(self, kind: str) -> bool:
         """Whether the executor tells it that."""

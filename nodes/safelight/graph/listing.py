@@ -1,6 +1,7 @@
 """The schema as others want to read it: ComfyUI's clients, the canvas, TypeScript, people."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ def typescript(nodes: Mapping[str, NodeSpec]) -> str:
     """Return one interface of inputs per node, and the list of them all."""
     wire = "export type Wire<Type extends string> = readonly [string, number] & { type?: Type };"
     parts = [wire, *(_interface(spec) for spec in nodes.values())]
-    index = "".join(f"  {name}: {name}Inputs;\n" for name in nodes)
+    index = "".join(f"  {_key(name)}: {_word(name)}Inputs;\n" for name in nodes)
     return "\n\n".join([*parts, f"export interface Nodes {{\n{index}}}"]) + "\n"
 
 
@@ -178,10 +179,19 @@ def _public_input(entry: InputSpec, choices: Sequence[str] | None) -> dict[str, 
 
 def _interface(spec: NodeSpec) -> str:
     fields = "".join(
-        f"  {entry.name}{'?' if entry.omissible else ''}: {_typescript_type(entry)};\n"
+        f"  {_key(entry.name)}{'?' if entry.omissible else ''}: {_typescript_type(entry)};\n"
         for entry in spec.inputs
     )
-    return f"export interface {spec.name}Inputs {{\n{fields}}}"
+    return f"export interface {_word(spec.name)}Inputs {{\n{fields}}}"
+
+
+def _key(name: str) -> str:
+    """Return a name as a key of an interface: in quotes where it is no word."""
+    return name if name.isidentifier() else json.dumps(name)
+
+
+def _word(name: str) -> str:
+    return re.sub(r"\W", "", name)
 
 
 def _typescript_type(entry: InputSpec) -> str:

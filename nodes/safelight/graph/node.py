@@ -72,6 +72,24 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAs:
+    """The name of the input in workflows, where the field cannot bear it.
+
+    Say it has a dot, or is a word of Node.  `stamp` and `needs` are told and tell such names.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The field, a `Mapping[str, X]`, gathers inputs of these names, each with that default."""
+
+    names: Sequence[str]
+    default: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The text is one of these; the first is the canvas's default."""
 
@@ -189,6 +207,7 @@ class Node:
 
     category: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    known_as: ClassVar[str] = ""  # its name in workflows, where a class cannot bear it
     version: ClassVar[int] = 1
     effect: ClassVar[bool] = False
     beside: ClassVar[bool] = False  # runs in a thread of its own, as what writes files should
@@ -234,6 +253,12 @@ class Node:
         It is asked again, with what it asked for, until it names nothing new.
         """
         return ()
+
+
+def name_of(node_class: type[Node]) -> str:
+    """Return the name of a class in workflows: its own `known_as`, or that of the class."""
+    own = vars(node_class).get("known_as")
+    return own if isinstance(own, str) and own else node_class.__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from safelight.graph.returns import Child
 from safelight.graph.values import nearest
-from safelight.graph.wiring import Call, Graph, Held, Link, sources
+from safelight.graph.wiring import Call, Graph, Held, Link, parted, sources
 
 _TRUTH = {"true": True, "false": False}
 
@@ -28,8 +28,11 @@ class Place:
         Raises:
             ValueError: When there is none; what is near is named.
         """
-        node, dot, name = text.strip().rpartition(".")
-        if not dot:
+        node, name = parted(
+            text.strip(),
+            lambda node, name: node in graph.calls and name in graph.calls[node].inputs,
+        )
+        if "." not in text:
             raise ValueError(f"{text!r} is no input; write NODE.INPUT, as 3.steps")
         if node not in graph.calls:
             raise ValueError(f"{text}: there is no node {node!r}{nearest(node, list(graph.calls))}")

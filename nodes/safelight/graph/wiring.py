@@ -1,6 +1,6 @@
 """A checked workflow: calls of node classes, wired to each other, in an order that runs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -75,3 +75,14 @@ def _entry(call: Call) -> dict[str, Any]:
     }
     entry: dict[str, Any] = {"class_type": call.node_class, "inputs": inputs}
     return {**entry, "_meta": {"title": call.title}} if call.title else entry
+
+
+def parted(text: str, known: Callable[[str, str], bool]) -> tuple[str, str]:
+    """Cut NODE.INPUT in two, either of which may have dots.
+
+    It is cut at the first dot that leaves a known input of a node, or else at the last dot.
+    """
+    cuts = [index for index, letter in enumerate(text) if letter == "."]
+    halves = ((text[:cut], text[cut + 1 :]) for cut in cuts)
+    node, _, name = text.rpartition(".")
+    return next((half for half in halves if known(*half)), (node, name))
