@@ -18,6 +18,8 @@ export interface Action {
   keys: readonly string[];
   /** It also acts while a text field has the cursor. */
   inText?: boolean;
+  /** It is also there on the form. */
+  inForm?: boolean;
   /** What it is offered at by the context menu. */
   menu?: readonly MenuPlace[];
   when?: (workbench: Workbench) => boolean;

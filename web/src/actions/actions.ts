@@ -25,6 +25,7 @@ const DUPLICATE_OFFSET = [32, 32] as const;
 export const ACTIONS: readonly Action[] = [
   {
     id: "run",
+    inForm: true,
     group: "Run",
     keys: ["Mod+Enter"],
     menu: ["sheet"],
@@ -46,6 +47,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "cancel",
+    inForm: true,
     group: "Run",
     keys: ["Mod+Alt+Enter"],
     inText: true,
@@ -54,6 +56,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "undo",
+    inForm: true,
     group: "Edit",
     keys: ["Mod+Z"],
     menu: ["sheet"],
@@ -63,6 +66,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "redo",
+    inForm: true,
     group: "Edit",
     keys: ["Mod+Shift+Z", "Mod+Y"],
     inText: true,
@@ -115,6 +119,7 @@ export const ACTIONS: readonly Action[] = [
   ...ARRANGING,
   {
     id: "save",
+    inForm: true,
     group: "Workflow",
     keys: ["Mod+S"],
     inText: true,
@@ -122,10 +127,19 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "open",
+    inForm: true,
     group: "Workflow",
     keys: ["Mod+O"],
     inText: true,
     run: (workbench) => void openFile(workbench),
+  },
+  {
+    id: "form",
+    group: "View",
+    keys: ["F"],
+    inForm: true,
+    menu: ["sheet"],
+    run: ({ view }) => view.setState(({ page }) => ({ page: page === "form" ? "canvas" : "form" })),
   },
   ...SIDES,
   {
@@ -137,6 +151,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     id: "palette",
+    inForm: true,
     group: "View",
     keys: ["Mod+K"],
     inText: true,

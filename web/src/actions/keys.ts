@@ -60,9 +60,11 @@ function bound(event: KeyboardEvent, workbench: Workbench): Action | undefined {
   }
   const name = keyName(event);
   const { typing, button } = place(event.target);
+  const { page } = workbench.view.getState();
   return ACTIONS.find(
     (action) =>
       action.keys.includes(name) &&
+      (page === "canvas" || action.inForm) &&
       (action.inText || !typing) &&
       !(button && name === "Space") &&
       (action.when?.(workbench) ?? true),

@@ -23,9 +23,12 @@ import { languageStore } from "@/strings/strings";
 
 const MaskEditor = lazy(() => import("@/mask/MaskEditor"));
 
+const FormPage = lazy(() => import("@/form/FormPage"));
+
 export function App() {
   const workbench = useWorkbench();
   const masking = useView((state) => state.mask !== null);
+  const page = useView((state) => state.page);
   const name = useDocument((state) => state.workflow.name);
   const { language } = useStore(languageStore);
   useEffect(() => {
@@ -54,17 +57,14 @@ export function App() {
       onDrop={onDrop}
     >
       <ReactFlowProvider>
-        <TopBar />
-        <div className={styles.middle}>
-          <Canvas />
-          <SidePanel />
-        </div>
-        <StatusLine />
-        <NodeSearch />
-        <ContextMenu />
+        {page === "form" ? (
+          <Suspense fallback={null}>
+            <FormPage />
+          </Suspense>
+        ) : (
+          <Sheet />
+        )}
         <Palette />
-        <ConnectPanel />
-        <Help />
         <Shortcuts />
         <Lightbox />
         {masking && (
@@ -74,5 +74,23 @@ export function App() {
         )}
       </ReactFlowProvider>
     </div>
+  );
+}
+
+/** The canvas with all that stands around it. */
+function Sheet() {
+  return (
+    <>
+      <TopBar />
+      <div className={styles.middle}>
+        <Canvas />
+        <SidePanel />
+      </div>
+      <StatusLine />
+      <NodeSearch />
+      <ContextMenu />
+      <ConnectPanel />
+      <Help />
+    </>
   );
 }

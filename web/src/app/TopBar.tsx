@@ -1,10 +1,12 @@
 /** The one bar: the name of the workflow, what can be done with it, and Run. */
 
 import {
+  Ellipsis,
   FolderOpen,
   Images,
   ListOrdered,
   Moon,
+  PanelsTopLeft,
   Play,
   Plus,
   Redo2,
@@ -36,13 +38,21 @@ export function TopBar() {
       <nav className={styles.tools} aria-label={t.shell.workflow}>
         <Tool action={actionOf("add")} icon={Plus} />
         <Tool action={actionOf("undo")} icon={Undo2} disabled={!canUndo} />
-        <Tool action={actionOf("redo")} icon={Redo2} disabled={!canRedo} />
-        <Tool action={actionOf("open")} icon={FolderOpen} />
-        <Tool action={actionOf("save")} icon={Save} />
+        <span className={styles.roomy}>
+          <Tool action={actionOf("redo")} icon={Redo2} disabled={!canRedo} />
+          <Tool action={actionOf("open")} icon={FolderOpen} />
+          <Tool action={actionOf("save")} icon={Save} />
+        </span>
         <SideTool action={actionOf("inspector")} icon={SlidersHorizontal} side="inspector" />
-        <SideTool action={actionOf("queue")} icon={ListOrdered} side="queue" />
-        <SideTool action={actionOf("history")} icon={Images} side="history" />
-        <ThemeButton />
+        <span className={styles.roomy}>
+          <SideTool action={actionOf("queue")} icon={ListOrdered} side="queue" />
+          <SideTool action={actionOf("history")} icon={Images} side="history" />
+          <ThemeButton />
+        </span>
+        <Tool action={actionOf("form")} icon={PanelsTopLeft} />
+        <span className={styles.tight}>
+          <Tool action={actionOf("palette")} icon={Ellipsis} />
+        </span>
       </nav>
       <RunButtons />
     </header>

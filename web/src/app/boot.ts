@@ -1,5 +1,6 @@
 /** Starting the page: what the server can do, the work that was left, the line to the server. */
 
+import { followAddress } from "@/app/address";
 import { createWorkbench, type Workbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
 import type { Schema } from "@/document/schema";
@@ -36,7 +37,10 @@ export async function boot(onWait: (message: string) => void): Promise<Workbench
   if (drafts) {
     keepDraft(workbench, drafts, tab);
   }
-  focusPrompt(workbench);
+  followAddress(workbench.view);
+  if (workbench.view.getState().page === "canvas") {
+    focusPrompt(workbench);
+  }
   follow(workbench, api, tab);
   return workbench;
 }

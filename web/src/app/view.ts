@@ -37,6 +37,9 @@ export interface HelpRequest {
   page: "about" | "source";
 }
 
+/** The sheet for those who wire, or the form for those who only fill in. */
+export type Page = "canvas" | "form";
+
 /** What stands beside the sheet. */
 export type Side = "queue" | "history" | "inspector";
 
@@ -46,6 +49,7 @@ export interface Field {
 }
 
 export interface ViewState {
+  page: Page;
   selection: readonly NodeId[];
   /** Chosen wires, by `TARGET:INPUT`. */
   wires: readonly string[];
@@ -81,6 +85,7 @@ export type ViewStore = StoreApi<ViewState>;
 /** Make the view of one page. */
 export function createView(): ViewStore {
   return createStore<ViewState>(() => ({
+    page: "canvas",
     selection: [],
     wires: [],
     frames: [],

@@ -54,6 +54,12 @@ const frame = z.looseObject({
   text: z.optional(z.string()),
 });
 
+const parameter = z.object({
+  node: z.string(),
+  input: z.string(),
+  label: z.optional(z.string()),
+});
+
 const document = z.looseObject({
   safelight: z.literal(1),
   id: z.optional(z.string()),
@@ -61,7 +67,7 @@ const document = z.looseObject({
   nodes,
   frames: z.optional(z.array(frame)),
   subgraphs: z.optional(z.record(z.string(), z.json())),
-  parameters: z.optional(z.record(z.string(), z.object({ node: z.string(), input: z.string() }))),
+  parameters: z.optional(z.record(z.string(), parameter)),
   results: z.optional(z.record(z.string(), z.object({ node: z.string(), output: z.number() }))),
 });
 

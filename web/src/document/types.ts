@@ -47,6 +47,8 @@ export interface NodeRecord {
 export interface Parameter {
   node: NodeId;
   input: string;
+  /** What a form calls it, where the public name will not do. */
+  label?: string | undefined;
 }
 
 export interface Result {
@@ -63,13 +65,32 @@ export interface Frame {
   text?: string | undefined;
 }
 
-export interface Workflow {
+/** What lies on one sheet of paper: the top one of a workflow, or the inside of a subgraph. */
+export interface Sheet {
+  nodes: Record<NodeId, NodeRecord>;
+  frames: Frame[];
+}
+
+/** An input or an output of a subgraph; `default` is what an instance holds that says nothing. */
+export interface End {
+  name: string;
+  title?: string | undefined;
+  type: string;
+  default?: Json | undefined;
+}
+
+/** What instances of a subgraph are made of.  Its entrance and exit are nodes among its nodes. */
+export interface Subgraph extends Sheet {
+  name: string;
+  inputs: End[];
+  outputs: End[];
+}
+
+export interface Workflow extends Sheet {
   safelight: 1;
   id: string;
   name: string;
-  nodes: Record<NodeId, NodeRecord>;
-  frames: Frame[];
-  subgraphs: Record<string, Json>;
+  subgraphs: Record<string, Subgraph>;
   parameters: Record<string, Parameter>;
   results: Record<string, Result>;
 }

@@ -21,6 +21,7 @@ import {
   type SeedControl,
   titleOf,
 } from "@/document/types";
+import { FieldLabel, FieldSwitch, ResultSwitch } from "@/panels/FormSwitch";
 import { About } from "@/panels/Help";
 import styles from "@/panels/side.module.css";
 import { kindOf } from "@/widgets/kinds";
@@ -99,6 +100,7 @@ function NodeInspector({ id }: { id: NodeId }) {
       {fields.map((input) => (
         <Value key={input.name} node={id} record={record} input={input} />
       ))}
+      {spec?.effect && <ResultSwitch node={id} title={titleOf(record, spec.title)} />}
       {spec && (
         <details className={styles.about}>
           <summary>About this node</summary>
@@ -143,7 +145,9 @@ function Value({ node, record, input }: ValueProps) {
             onChange={(next, gesture) => document.apply(setValue(node, input.name, next, gesture))}
           />
         )}
+        <FieldSwitch node={node} input={input.name} title={input.title} />
       </div>
+      <FieldLabel node={node} input={input.name} />
       {(problem ?? input.help) && (
         <small data-problem={problem ? true : undefined}>{problem ?? input.help}</small>
       )}

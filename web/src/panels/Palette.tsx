@@ -16,8 +16,10 @@ export function Palette() {
 function Panel() {
   const workbench = useWorkbench();
   const close = () => workbench.view.setState({ paletteOpen: false });
+  const { page } = workbench.view.getState();
   const applicable = ACTIONS.filter(
-    ({ id, when }) => id !== "palette" && (when?.(workbench) ?? true),
+    ({ id, when, inForm }) =>
+      id !== "palette" && (page === "canvas" || inForm) && (when?.(workbench) ?? true),
   ).map((action) => ({ title: nameOf(action), group: t.groups[action.group], action }));
   return (
     <Dialog title="Commands" onClose={close}>

@@ -10,6 +10,8 @@ export interface JobText {
   /** What was asked for. */
   prompt: string;
   seed: string | null;
+  /** The document it was posted from, where that is known. */
+  workflow: string | null;
   /** Every text among its settings, to be searched. */
   words: string;
 }
@@ -33,6 +35,7 @@ const inputs = z.looseObject({});
 const nodes = z.record(z.string(), z.looseObject({ inputs: z._default(inputs, {}) }));
 
 const workflow = z.looseObject({
+  id: z.optional(z.string()),
   parameters: z.optional(
     z.looseObject({ prompt: z.optional(z.object({ node: z.string(), input: z.string() })) }),
   ),
@@ -121,18 +124,21 @@ export function readSettings(json: unknown, id: string): Json | undefined {
 function textOf([, id, prompt, { extra_pnginfo: info }]: Item): JobText {
   const values = Object.values(prompt).flatMap(({ inputs: own }) => Object.entries(own));
   const texts = values.flatMap(([, value]) => (typeof value === "string" ? [value] : []));
+  const document = z.safeParse(workflow, info?.workflow).data;
   const seeds = values.filter(([name, value]) => /(^|_)seed$/.test(name) && !Array.isArray(value));
   return {
     id,
-    prompt: publicPrompt(prompt, info?.workflow) ?? longest(values),
+    prompt: publicPrompt(prompt, document?.parameters?.prompt) ?? longest(values),
     seed: seeds.length === 1 ? String(seeds[0]?.[1]) : null,
+    workflow: document?.id ?? null,
     words: texts.join(" ").toLowerCase(),
   };
 }
 
-function publicPrompt(prompt: z.infer<typeof nodes>, document: unknown): string | undefined {
-  const read = z.safeParse(workflow, document);
-  const place = read.success ? read.data.parameters?.prompt : undefined;
+function publicPrompt(
+  prompt: z.infer<typeof nodes>,
+  place: { node: string; input: string } | undefined,
+): string | undefined {
   const value = place && prompt[place.node]?.inputs[place.input];
   return typeof value === "string" && value ? value : undefined;
 }

@@ -39,6 +39,7 @@ export const en = {
     inspector: "Inspector",
     queue: "Queue",
     history: "Earlier results",
+    form: "Form or canvas",
     fit: "Fit the view",
     palette: "All commands",
     shortcuts: "Keyboard shortcuts",
@@ -72,6 +73,39 @@ export const en = {
     waiting: "The nodes are being read for the first time. This takes a moment.",
     silent: "The server does not answer",
     unread: (why: string) => `Safelight could not read what the server can do. ${why}`,
+  },
+
+  widgets: {
+    of: (input: string, node: string) => `${input} of ${node}`,
+  },
+
+  form: {
+    title: "Form",
+    toForm: "Form",
+    toCanvas: "Canvas",
+    fields: "Fields",
+    results: "Results",
+    earlier: "Made with this form",
+    older: "Show more",
+    empty:
+      "This form has no fields yet. On the canvas, choose a node and open its inspector: every value there can be shown in the form.",
+    waiting: "The picture appears here",
+    preview: "Live preview",
+    gone: "The canvas no longer has this field.",
+    driven: (source: string) => `Comes from ${source}`,
+    slider: (label: string) => `Slide ${label}`,
+    draw: "Draw another seed",
+    anew: "Another seed for each run",
+    progress: "Progress",
+    step: (value: number, max: number) => `Step ${value} of ${max}`,
+    queued: "Waiting for its turn",
+    enlarge: (what: string) => `Enlarge ${what}`,
+    show: (field: string) => `Show ${field} in the form`,
+    shown: "In the form",
+    showResult: "Show its picture in the form",
+    label: "Label in the form",
+    up: "Further up in the form",
+    down: "Further down in the form",
   },
 };
 

@@ -40,7 +40,13 @@ test("jobs are told by their prompt and their seed, however large", () => {
     { paused: true },
   );
   expect(running).toEqual([
-    { id: "a", prompt: "a cat", seed: "18446744073709551615", words: expect.any(String) },
+    {
+      id: "a",
+      prompt: "a cat",
+      seed: "18446744073709551615",
+      workflow: pipeline().id,
+      words: expect.any(String),
+    },
   ]);
   expect(paused).toBe(true);
   expect(pending.map(({ id, prompt }) => [id, prompt])).toEqual([
@@ -67,6 +73,7 @@ test("records are found by all the words typed, in any order", () => {
     words,
     prompt: words,
     seed: null,
+    workflow: null,
     images: [],
     at: null,
     trouble: null,
@@ -159,6 +166,7 @@ test.each([
     number: each,
     prompt: "",
     seed: null,
+    workflow: null,
     words: "",
   }));
   expect(numberAt(pending, from, to)).toBe(number);
