@@ -1,27 +1,30 @@
 /**
  * Every change a person can make to a workflow.
  *
- * A command is a label for the history and a recipe over an Immer draft.  Nothing else writes to the
- * document.
+ * A command is a label for the history and a recipe over Immer drafts: of the sheet that is open, and
+ * of the whole document, which is the same draft at the top.  Nothing else writes to the document.
  */
 
-import type {
-  Json,
-  NodeId,
-  NodeMeta,
-  NodeRecord,
-  Position,
-  Value,
-  Workflow,
+import { pastReroutes } from "@/document/reroutes";
+import { isEdge, sweep } from "@/document/subgraphs";
+import {
+  isLink,
+  type Json,
+  type NodeId,
+  type NodeMeta,
+  type NodeRecord,
+  type Position,
+  type Sheet,
+  type Value,
+  type Workflow,
 } from "@/document/types";
-import { isLink } from "@/document/types";
 
 export interface Command {
   label: string;
   key?: string;
   gesture?: boolean;
-  /** Change the draft, or return a whole new document. */
-  recipe: (draft: Workflow) => Workflow | undefined;
+  /** Change the drafts, or return a whole new document. */
+  recipe: (sheet: Sheet, whole: Workflow) => Workflow | undefined;
 }
 
 /** What an input falls back to when its wire goes away; undefined leaves it empty. */
@@ -54,9 +57,9 @@ export function addNodes(records: Readonly<Record<NodeId, NodeRecord>>, label: s
 export function together(label: string, commands: readonly Command[]): Command {
   return {
     label,
-    recipe: (draft) => {
+    recipe: (sheet, whole) => {
       for (const command of commands) {
-        command.recipe(draft);
+        command.recipe(sheet, whole);
       }
       return undefined;
     },
@@ -100,7 +103,8 @@ export function disconnect(
   };
 }
 
-function cut(node: NodeRecord, input: string, fallback: Fallback): void {
+/** Take the wire out of an input, which holds again what it held before. */
+export function cut(node: NodeRecord, input: string, fallback: Fallback): void {
   const { [input]: before, ...others } = node._meta.values ?? {};
   const value = before ?? fallback(node.class_type, input);
   if (before !== undefined) {
@@ -159,32 +163,50 @@ export function move(
   };
 }
 
-/** Take nodes away, with their wires and the public names that pointed at them. */
+/**
+ * Take nodes away, with their wires and the public names that pointed at them.
+ *
+ * A wire through a reroute that goes is led on from where it came.  The entrance and the exit of a
+ * subgraph stay; a definition that no node needs any more goes too.
+ */
 export function remove(ids: readonly NodeId[], fallback: Fallback): Command {
-  const gone = new Set(ids);
   return {
     label: ids.length === 1 ? "Delete node" : `Delete ${ids.length} nodes`,
-    recipe: (draft) => {
-      for (const id of gone) {
-        delete draft.nodes[id];
-      }
-      for (const node of Object.values(draft.nodes)) {
+    recipe: (sheet, whole) => {
+      const gone = new Set(ids.filter((id) => sheet.nodes[id] && !isEdge(sheet.nodes[id])));
+      for (const node of Object.values(sheet.nodes)) {
         for (const [input, value] of Object.entries(node.inputs)) {
           if (isLink(value) && gone.has(value[0])) {
-            cut(node, input, fallback);
+            const healed = pastReroutes(sheet, value, (id) => gone.has(id));
+            if (healed && !gone.has(healed[0])) {
+              node.inputs[input] = [...healed];
+            } else {
+              cut(node, input, fallback);
+            }
           }
         }
       }
-      for (const names of [draft.parameters, draft.results]) {
-        for (const [name, place] of Object.entries(names)) {
-          if (gone.has(place.node)) {
-            delete names[name];
-          }
-        }
+      for (const id of gone) {
+        delete sheet.nodes[id];
       }
+      if (sheet === whole) {
+        forgetNames(whole, (node) => gone.has(node));
+      }
+      sweep(whole);
       return undefined;
     },
   };
+}
+
+/** Drop the public names of nodes that went. */
+export function forgetNames(whole: Workflow, gone: (node: NodeId) => boolean): void {
+  for (const names of [whole.parameters, whole.results]) {
+    for (const [name, place] of Object.entries(names)) {
+      if (gone(place.node)) {
+        delete names[name];
+      }
+    }
+  }
 }
 
 /** Change what is noted about a node: its title, whether it is folded, how its seed is chosen. */
@@ -206,8 +228,8 @@ export function rename(name: string): Command {
   return {
     label: "Rename",
     key: "rename",
-    recipe: (draft) => {
-      draft.name = name;
+    recipe: (_, whole) => {
+      whole.name = name;
       return undefined;
     },
   };
@@ -219,10 +241,10 @@ export function replace(workflow: Workflow, label: string): Command {
 }
 
 /** The smallest whole number that no node is called by yet, as an id; `taken` are ids given away meanwhile. */
-export function freshId(workflow: Workflow, taken: ReadonlySet<NodeId> = new Set()): NodeId {
+export function freshId(sheet: Sheet, taken: ReadonlySet<NodeId> = new Set()): NodeId {
   let next = 1;
-  for (const id of [...Object.keys(workflow.nodes), ...taken]) {
-    const number = Number(id);
+  for (const id of [...Object.keys(sheet.nodes), ...taken]) {
+    const number = Number(id.split(":")[0]); // parts of a subgraph are called as 12:3 when it runs
     if (Number.isSafeInteger(number) && number >= next) {
       next = number + 1;
     }

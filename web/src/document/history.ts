@@ -6,6 +6,7 @@
  */
 
 import { applyPatches, type Patch } from "immer";
+import { openAt, type Path } from "@/document/subgraphs";
 import type { NodeId, Workflow } from "@/document/types";
 
 export const COALESCE_MS = 600;
@@ -18,6 +19,8 @@ export interface Entry {
   /** The key names a gesture with a clear end, so pauses do not split it. */
   gesture?: boolean | undefined;
   at: number;
+  /** The sheet on which it was done; none for the top one. */
+  path?: Path | undefined;
   patches: Patch[];
   inverse: Patch[];
   /** What was selected before and after, to be restored by undo and redo. */
@@ -42,7 +45,7 @@ export function record(history: History, entry: Entry): History {
 }
 
 function belongsTo(last: Entry, entry: Entry): boolean {
-  if (!entry.key || last.key !== entry.key) {
+  if (!entry.key || last.key !== entry.key || last.path?.join() !== entry.path?.join()) {
     return false;
   }
   return entry.gesture === true || entry.at - last.at <= COALESCE_MS;
@@ -80,7 +83,8 @@ export interface Step {
   workflow: Workflow;
   selection: readonly NodeId[];
   label: string;
-  /** The nodes that changed. */
+  path: Path;
+  /** The nodes of that sheet that changed. */
   touched: readonly NodeId[];
 }
 
@@ -90,12 +94,15 @@ export function undo(history: History, workflow: Workflow): Step | undefined {
   if (!entry) {
     return undefined;
   }
+  const before = applyPatches(workflow, entry.inverse);
+  const { label, path = [], inverse } = entry;
   return {
     history: { past: history.past.slice(0, -1), future: [entry, ...history.future] },
-    workflow: applyPatches(workflow, entry.inverse),
+    workflow: before,
     selection: entry.before,
-    label: entry.label,
-    touched: touchedBy(entry.inverse),
+    label,
+    path,
+    touched: touchedBy(inverse, openAt(before, path)),
   };
 }
 
@@ -105,18 +112,26 @@ export function redo(history: History, workflow: Workflow): Step | undefined {
   if (!entry) {
     return undefined;
   }
+  const after = applyPatches(workflow, entry.patches);
+  const { label, path = [], patches } = entry;
   return {
     history: { past: [...history.past, entry], future },
-    workflow: applyPatches(workflow, entry.patches),
+    workflow: after,
     selection: entry.after,
-    label: entry.label,
-    touched: touchedBy(entry.patches),
+    label,
+    path,
+    touched: touchedBy(patches, openAt(workflow, path)),
   };
 }
 
-function touchedBy(patches: readonly Patch[]): NodeId[] {
+function touchedBy(patches: readonly Patch[], definition: string | undefined): NodeId[] {
   const ids = patches
-    .filter(({ path }) => path[0] === "nodes" && path.length > 1)
-    .map(({ path }) => String(path[1]));
+    .map(({ path }) =>
+      definition === undefined || path[0] !== "subgraphs" || path[1] !== definition
+        ? path
+        : path.slice(2),
+    )
+    .filter((path) => path[0] === "nodes" && path.length > 1)
+    .map((path) => String(path[1]));
   return [...new Set(ids)];
 }

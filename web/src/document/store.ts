@@ -4,7 +4,8 @@ import { castDraft, enablePatches, type Patch, produceWithPatches } from "immer"
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Command } from "@/document/commands";
 import { EMPTY_HISTORY, type History, record, redo, type Step, undo } from "@/document/history";
-import type { NodeId, Workflow } from "@/document/types";
+import { keptPath, type Path, sheetAt } from "@/document/subgraphs";
+import type { NodeId, Sheet, Workflow } from "@/document/types";
 
 enablePatches();
 
@@ -13,6 +14,8 @@ export interface DocumentState {
   history: History;
   /** The document as it was last written to or read from a file. */
   saved: Workflow;
+  /** Which sheet lies open: the instances that were opened, from the top.  No command of its own. */
+  path: Path;
 }
 
 export interface Selection {
@@ -25,6 +28,10 @@ const NO_SELECTION: Selection = { get: () => [], set: () => undefined };
 export interface DocumentStore {
   state: StoreApi<DocumentState>;
   workflow: () => Workflow;
+  /** The sheet that lies open. */
+  sheet: () => Sheet;
+  /** Open another sheet. */
+  open: (path: Path) => void;
   /** Run a command as an entry of the history; true if it changed anything. */
   apply: (command: Command, selectAfter?: readonly NodeId[]) => boolean;
   /** Run a command that undo shall not know of: a seed drawn at enqueue. */
@@ -32,7 +39,7 @@ export interface DocumentStore {
   undo: () => Step | undefined;
   redo: () => Step | undefined;
   markSaved: () => void;
-  restore: (state: DocumentState) => void;
+  restore: (state: Omit<DocumentState, "path">) => void;
 }
 
 /** Make a store around a first document. */
@@ -45,17 +52,21 @@ export function createDocument(
     workflow: first,
     history: EMPTY_HISTORY,
     saved: first,
+    path: [],
   }));
 
-  const run = (command: Command): readonly [Workflow, Patch[], Patch[]] =>
-    produceWithPatches(state.getState().workflow, (draft) =>
-      castDraft(command.recipe(draft as Workflow)),
-    );
+  const run = (command: Command, path: Path): readonly [Workflow, Patch[], Patch[]] =>
+    produceWithPatches(state.getState().workflow, (draft) => {
+      const whole = draft as Workflow;
+      return castDraft(command.recipe(sheetAt(whole, path), whole));
+    });
 
   const take = (step: Step | undefined): Step | undefined => {
     if (step) {
-      state.setState({ workflow: step.workflow, history: step.history });
-      selection.set(step.selection.filter((id) => id in step.workflow.nodes));
+      const path = keptPath(step.workflow, step.path);
+      const { nodes } = sheetAt(step.workflow, path);
+      state.setState({ workflow: step.workflow, history: step.history, path });
+      selection.set(step.selection.filter((id) => id in nodes));
     }
     return step;
   };
@@ -63,23 +74,32 @@ export function createDocument(
   return {
     state,
     workflow: () => state.getState().workflow,
+    sheet: () => sheetAt(state.getState().workflow, state.getState().path),
+    open: (path) => {
+      selection.set([]);
+      state.setState(({ workflow }) => ({ path: keptPath(workflow, path) }));
+    },
     apply: (command, selectAfter) => {
       const before = selection.get();
-      const [workflow, patches, inverse] = run(command);
+      const { path: here } = state.getState();
+      const [workflow, patches, inverse] = run(command, here);
       if (patches.length === 0) {
         return false;
       }
-      const after = selectAfter ?? before.filter((id) => id in workflow.nodes);
+      const whole = patches.some((patch) => patch.path.length === 0);
+      const path = whole ? [] : keptPath(workflow, here);
+      const { nodes } = sheetAt(workflow, path);
+      const after = selectAfter ?? before.filter((id) => id in nodes);
       const { label, key, gesture } = command;
-      const entry = { label, key, gesture, at: now(), patches, inverse, before, after };
-      state.setState((old) => ({ workflow, history: record(old.history, entry) }));
+      const entry = { label, key, gesture, at: now(), path: here, patches, inverse, before, after };
+      state.setState((old) => ({ workflow, history: record(old.history, entry), path }));
       selection.set(after);
       return true;
     },
-    note: (command) => state.setState({ workflow: run(command)[0] }),
+    note: (command) => state.setState(({ path }) => ({ workflow: run(command, path)[0] })),
     undo: () => take(undo(state.getState().history, state.getState().workflow)),
     redo: () => take(redo(state.getState().history, state.getState().workflow)),
     markSaved: () => state.setState((old) => ({ saved: old.workflow })),
-    restore: (restored) => state.setState(restored),
+    restore: (restored) => state.setState({ ...restored, path: [] }),
   };
 }
