@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 from tests.e2e.serving import Running
 from tests.e2e.test_canvas import RUN_LIMIT_MS, saved
 from tests.e2e.test_canvas_editing import choose, open_sheet
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def open_form(page: Page, server: Running) -> None:
