@@ -19,8 +19,8 @@ from safelight.diffusion.texts import ClipTower, Texts, TextsError, alone
 from safelight.diffusion.textual_inversion import (
     Embedding,
     InversionError,
+    Rows,
     read_embedding,
-    table_of,
     with_words,
 )
 from safelight.diffusion.tokens import Encoded, Reading, encode
@@ -109,7 +109,7 @@ def test_a_weight_belongs_to_all_rows_of_a_word() -> None:
 def test_the_encoder_itself_is_left_as_it_was() -> None:
     """A variant shares every tensor and its table has no more rows than before."""
     encoder = text_encoder(NARROW)
-    taught = with_words(encoder, table_of(rows(2), encoder.position.weight))
+    taught = with_words(encoder, Rows(rows(2)))
     assert encoder.token.num_embeddings == NARROW.text.vocabulary
     assert taught.layers is encoder.layers
     ids = torch.tensor([[5, 6, 7]])

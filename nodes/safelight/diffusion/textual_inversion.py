@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -63,10 +64,27 @@ class Embedding:
         return rows if rows is not None and rows.shape[1] == width else None
 
 
+class Rows(nn.Module):
+    """New rows as a table of words; where they are still learning, gradients reach them."""
+
+    def __init__(self, rows: Float[Tensor, "N D"]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    @property
+    def embedding_dim(self) -> int:
+        """The width of a row."""
+        return self.rows.shape[1]
+
+    def forward(self, ids: Int[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
+        """Look up ids that count from 0."""
+        return F.embedding(ids, self.rows)
+
+
 class Dictionary(nn.Module):
     """A word table with rows behind its end: ids below V are old words, the others new."""
 
-    def __init__(self, words: nn.Embedding, new: nn.Embedding) -> None:
+    def __init__(self, words: nn.Embedding, new: nn.Embedding | Rows) -> None:
         super().__init__()
         self.words = words
         self.new = new
@@ -79,7 +97,7 @@ class Dictionary(nn.Module):
         return torch.where(is_new[..., None], new, old)
 
 
-def with_words(encoder: TextEncoder, new: nn.Embedding) -> TextEncoder:
+def with_words(encoder: TextEncoder, new: nn.Embedding | Rows) -> TextEncoder:
     """Return an encoder that also knows new words; it shares everything else.
 
     Raises:
@@ -92,12 +110,6 @@ def with_words(encoder: TextEncoder, new: nn.Embedding) -> TextEncoder:
             f"have {width}"
         )
     return variant(encoder, {"token": Dictionary(encoder.token, new)})
-
-
-def table_of(rows: Float[Tensor, "N D"], like: Tensor) -> nn.Embedding:
-    """Return rows as a table, where and in the number format that `like` is."""
-    count, width = rows.shape
-    return nn.Embedding(count, width, _weight=rows.to(like)).requires_grad_(False)
 
 
 def fitted(

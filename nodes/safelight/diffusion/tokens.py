@@ -27,7 +27,7 @@ from torch import Tensor
 from safelight.diffusion.clip import TextEncoder
 from safelight.diffusion.conditioning import Conditioning
 from safelight.diffusion.prompt import parts, segments, stem
-from safelight.diffusion.textual_inversion import table_of, with_words
+from safelight.diffusion.textual_inversion import Rows, with_words
 from safelight.diffusion.tokenizer import Tokenizer
 
 CHUNK = 77  # tokens a text encoder reads at once
@@ -119,8 +119,8 @@ def encode(
     ids = numbered((*chunks, *empty), counts, text_encoder.config.vocabulary)
     like = text_encoder.position.weight
     if known:
-        new = table_of(torch.cat(list(known.values())), like)
-        text_encoder = with_words(text_encoder, new)
+        new = torch.cat(list(known.values())).to(like)
+        text_encoder = with_words(text_encoder, Rows(new))
     ids = ids.to(like.device)
     vectors, pooled = text_encoder.read(ids, tokenizer.end, reading.skip_last, reading.normed)
     z, z_empty = vectors[:-1].float(), vectors[-1:].float()  # n 77 D, 1 77 D

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 from safelight import __version__
 from safelight.diffusion.clip import TextEncoder
-from safelight.diffusion.tables import clip_text, diffusers_unet
+from safelight.diffusion.flux import Flux
+from safelight.diffusion.mmdit import MMDiT
+from safelight.diffusion.tables import bfl_flux, clip_text, diffusers_unet, sd3_mmdit
 from safelight.diffusion.unet import UNet
 from safelight.diffusion.weights import Table, save_checkpoint
 from safelight.training.adapter import Adapter
@@ -33,9 +35,9 @@ PREFIXES: Mapping[str, str] = {"unet": "lora_unet_", "text": "lora_te_"}
 
 def kohya_tensors(stage: LoraStage) -> dict[str, Tensor]:
     """Return the adapters of a stage under kohya's names, float16."""
-    tensors = _named(stage.unet.by_path, stage.unet.network, "unet")
+    tensors = named(stage.unet.by_path, stage.unet.network, PREFIXES["unet"])
     if stage.text is not None:
-        tensors |= _named(stage.text.by_path, stage.text.network, "text")
+        tensors |= named(stage.text.by_path, stage.text.network, PREFIXES["text"])
     return tensors
 
 
@@ -83,16 +85,21 @@ def export_lora(
     save_checkpoint(path, kohya_tensors(stage), told)
 
 
-def _named(adapters: Mapping[str, Adapter], network: nn.Module, kind: str) -> dict[str, Tensor]:
-    """Name the tensors of one network's adapters."""
+def named(
+    adapters: Mapping[str, Adapter],
+    network: nn.Module,
+    prefix: str,
+    dtype: torch.dtype = torch.float16,
+) -> dict[str, Tensor]:
+    """Name the tensors of one network's adapters, on the CPU."""
     theirs = {own: path for path, own in _table(network).items()}
     tensors: dict[str, Tensor] = {}
     for path, adapter in adapters.items():
-        name = PREFIXES[kind] + theirs[path].replace(".", "_")
-        tensors[f"{name}.lora_down.weight"] = adapter.down.weight.detach().half()
-        tensors[f"{name}.lora_up.weight"] = adapter.up.weight.detach().half()
+        name = prefix + theirs[path].replace(".", "_")
+        tensors[f"{name}.lora_down.weight"] = adapter.down.weight.detach().to("cpu", dtype)
+        tensors[f"{name}.lora_up.weight"] = adapter.up.weight.detach().to("cpu", dtype)
         rank = adapter.down.weight.shape[0]
-        tensors[f"{name}.alpha"] = torch.tensor(adapter.scale * rank).half()
+        tensors[f"{name}.alpha"] = torch.tensor(adapter.scale * rank).to(dtype)
     return tensors
 
 
@@ -101,4 +108,8 @@ def _table(network: nn.Module) -> Table:
         return diffusers_unet.table(network.config)
     if isinstance(network, TextEncoder):
         return clip_text.table(network.config)
+    if isinstance(network, MMDiT):
+        return sd3_mmdit.table(network.config)
+    if isinstance(network, Flux):
+        return bfl_flux.table(network.config)
     raise TypeError(f"a {type(network).__name__} has no names in files of this kind")
