@@ -77,5 +77,7 @@ class WebBuildHook(BuildHookInterface[Any]):
             print("building the web page", file=sys.stderr)
             npm(root / "web", "ci", "--no-audit", "--no-fund")
             npm(root / "web", "run", "build")
-        if self.target_name == "wheel" and version == "standard" and not (root / PAGE).is_file():
-            raise RuntimeError(f"a wheel needs the web page, and there is no {root / PAGE}")
+        if self.target_name == "wheel" and version == "standard":
+            build_data["force_include"]["workflows"] = "safelight_server/examples"
+            if not (root / PAGE).is_file():
+                raise RuntimeError(f"a wheel needs the web page, and there is no {root / PAGE}")

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union
 
 from aiohttp import web
 
-from safelight_server import asked, protocol
+from safelight_server import asked, openapi_workflows, protocol
 from safelight_server.bodies import Submission
 from safelight_server.listing import DIRECTIONS, ORDERS, STATUSES
 from safelight_server.protocol import Accepted, JsonObject, Message
@@ -43,6 +43,7 @@ _QUERIES: Mapping[str, Mapping[str, JsonObject]] = {
     "/api/ws": {"clientId": _TEXT},
     "/api/userdata": {"dir": _TEXT, "recurse": _SWITCH, "full_info": _SWITCH, "split": _SWITCH},
     "/api/v2/userdata": {"path": _TEXT},
+    **openapi_workflows.QUERIES,
 }
 _WRITING: Mapping[str, JsonObject] = {"overwrite": _SWITCH, "full_info": _SWITCH}
 
@@ -80,10 +81,12 @@ _BODIES: Mapping[tuple[str, str], JsonObject] = {
     ("POST", "/api/settings"): _ANY_OBJECT,
     ("POST", "/api/settings/{id}"): {},
     ("PATCH", "/internal/logs/subscribe"): _object(clientId=_TEXT, enabled={"type": "boolean"}),
+    **openapi_workflows.BODIES,
 }
 _ANSWERS: Mapping[tuple[str, str], JsonObject] = {
     ("POST", "/api/prompt"): {"$ref": "#/components/schemas/Accepted"},
     ("POST", "/api/jobs/{id}/retry"): {"$ref": "#/components/schemas/Accepted"},
+    **openapi_workflows.ANSWERS,
 }
 _REFUSAL: JsonObject = {
     "type": "object",
@@ -122,6 +125,7 @@ def document(app: web.Application, version: str) -> JsonObject:
                 "Refusal": _REFUSAL,
                 "Submission": {**schema_of(Submission), "required": ["prompt"]},
                 "Accepted": schema_of(Accepted),
+                **{each.__name__: schema_of(each) for each in openapi_workflows.SCHEMAS},
                 **{f"Message.{each.type}": schema_of(each) for each in _messages()},
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

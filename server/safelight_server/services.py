@@ -21,6 +21,7 @@ from safelight_server.store import Store
 from safelight_server.switches import Switches
 from safelight_server.userdata import UserFiles
 from safelight_server.workers import Worker
+from safelight_server.workflows import Library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Services:
     user: UserFiles
     settings: Settings
     book: LogBook
+    library: Library
 
     @classmethod
     def of(cls, options: ServeOptions, policy: Policy) -> "Services":
@@ -75,6 +77,7 @@ class Services:
             user=user,
             settings=Settings(user),
             book=book,
+            library=Library(database, shelf),
         )
 
 

@@ -1,0 +1,66 @@
+"""What the description of the API says of workflows: read off their dataclasses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from safelight_server.protocol import JsonObject
+from safelight_server.workflows_records import (
+    Workflow,
+    WorkflowPatch,
+    WorkflowPost,
+    WorkflowPut,
+    WorkflowVersion,
+)
+
+SCHEMAS: Sequence[type[Any]] = (
+    Workflow,
+    WorkflowVersion,
+    WorkflowPost,
+    WorkflowPut,
+    WorkflowPatch,
+)
+_TEXT: JsonObject = {"type": "string"}
+_WHOLE: JsonObject = {"type": "integer"}
+_ONE = "/api/workflows/{id}"
+
+
+def _of(record: type[Any]) -> JsonObject:
+    return {"$ref": f"#/components/schemas/{record.__name__}"}
+
+
+def _list(name: str, record: type[Any]) -> JsonObject:
+    return {"type": "object", "properties": {name: {"type": "array", "items": _of(record)}}}
+
+
+QUERIES: Mapping[str, Mapping[str, JsonObject]] = {
+    "/api/workflows": {
+        "search": {"type": "string", "description": "Words that all occur, in any case."},
+        "tag": {"type": "string", "description": "Tags that it has all of, apart by commas."},
+        "deleted": {"enum": ["true", "false"]},
+        "sort_by": {"enum": ["changed", "created", "name"]},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+        "offset": _WHOLE,
+    },
+    f"{_ONE}/diff": {"from": _WHOLE, "to": _WHOLE},
+}
+BODIES: Mapping[tuple[str, str], JsonObject] = {
+    ("POST", "/api/workflows"): _of(WorkflowPost),
+    ("PUT", _ONE): _of(WorkflowPut),
+    ("PATCH", _ONE): _of(WorkflowPatch),
+    ("PUT", f"{_ONE}/thumbnail"): {
+        "type": "object",
+        "properties": {"job": _TEXT, "filename": _TEXT, "type": _TEXT, "subfolder": _TEXT},
+    },
+}
+ANSWERS: Mapping[tuple[str, str], JsonObject] = {
+    ("GET", "/api/workflows"): _list("workflows", Workflow),
+    ("POST", "/api/workflows"): _of(Workflow),
+    ("GET", _ONE): _of(Workflow),
+    ("PUT", _ONE): _of(Workflow),
+    ("PATCH", _ONE): _of(Workflow),
+    ("DELETE", _ONE): _of(Workflow),
+    ("POST", f"{_ONE}/restore"): _of(Workflow),
+    ("GET", f"{_ONE}/versions"): _list("versions", WorkflowVersion),
+    ("PUT", f"{_ONE}/thumbnail"): _of(Workflow),
+    ("DELETE", f"{_ONE}/thumbnail"): _of(Workflow),
+}
