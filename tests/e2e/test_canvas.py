@@ -59,9 +59,9 @@ def drop(page: Page, file: Path, kind: str) -> None:
 
 
 def open_canvas(page: Page, server: Running) -> None:
-    """Open the page and wait for its graph."""
+    """Open the page; the first time the server may still be learning what it can do."""
     page.goto(server.url)
-    expect(page.get_by_test_id("rf__node-5")).to_be_visible()
+    expect(page.get_by_test_id("rf__node-5")).to_be_visible(timeout=RUN_LIMIT_MS)
 
 
 def run_to_the_picture(page: Page) -> None:
