@@ -16,6 +16,7 @@ import { cutId, frameNode } from "@/canvas/ends";
 import { pasting, pieceOf } from "@/document/clipboard";
 import { disconnect, remove, together } from "@/document/commands";
 import { removeFrames } from "@/document/frames";
+import { t } from "@/strings/strings";
 
 const somethingChosen = (workbench: Workbench) =>
   nodesOrFramesChosen(workbench) || workbench.view.getState().wires.length > 0;
@@ -190,7 +191,7 @@ function step({ document, runs, camera, view }: Workbench, way: "undo" | "redo")
     return;
   }
   const after = document.workflow();
-  runs.state.setState({ notice: `${way === "undo" ? "Undone" : "Redone"}: ${done.label}` });
+  runs.state.setState({ notice: (way === "undo" ? t.steps.undone : t.steps.redone)(done.label) });
   if (before.id !== after.id) {
     runs.reset();
     requestAnimationFrame(() => camera.current?.fit());
@@ -205,7 +206,12 @@ function duplicate(workbench: Workbench): void {
   const workflow = document.workflow();
   const chosen = chosenFrames(workbench).map(({ id }) => id);
   const piece = pieceOf(workflow, chosenNodes(workbench), chosen);
-  const { command, nodes, frames } = pasting(workflow, piece, DUPLICATE_OFFSET, "Duplicate");
+  const { command, nodes, frames } = pasting(
+    workflow,
+    piece,
+    DUPLICATE_OFFSET,
+    t.actions.duplicate,
+  );
   document.apply(command, nodes);
   view.setState({ frames });
 }

@@ -120,7 +120,7 @@ function frameChosen(workbench: Workbench): void {
   const found = fitted(view.getState().selection.flatMap((id) => boxes.get(id) ?? []));
   if (found) {
     const id = freshName(new Set(document.workflow().frames.map((frame) => frame.id)));
-    document.apply(addFrame({ id, title: "Frame", ...found }), []);
+    document.apply(addFrame({ id, title: t.inspector.frame, ...found }), []);
     view.setState({ frames: [id], renaming: frameNode(id) });
   }
 }
@@ -134,5 +134,5 @@ function fitFrames(workbench: Workbench): void {
     );
     return found ? [setFrame(frame.id, "", found)] : [];
   });
-  workbench.document.apply(together("Fit frame", commands));
+  workbench.document.apply(together(t.steps.fitFrame, commands));
 }

@@ -4,6 +4,7 @@ import { type Action, chosenNodes, nodesChosen, nodesOrFramesChosen } from "@/ac
 import type { Field } from "@/app/view";
 import type { Workbench } from "@/app/workbench";
 import { setMeta, together } from "@/document/commands";
+import { t } from "@/strings/strings";
 
 export const OF_NODES: readonly Action[] = [
   {
@@ -16,7 +17,7 @@ export const OF_NODES: readonly Action[] = [
       const { document } = workbench;
       const ids = chosenNodes(workbench);
       const fold = ids.some((id) => !document.workflow().nodes[id]?._meta.collapsed);
-      const label = fold ? "Fold" : "Unfold";
+      const label = fold ? t.steps.fold : t.steps.unfold;
       document.apply(
         together(
           label,
@@ -39,7 +40,7 @@ export const OF_NODES: readonly Action[] = [
     keys: ["M"],
     menu: ["node", "frame"],
     when: nodesOrFramesChosen,
-    run: (workbench) => switchMode(workbench, "mute", "Leave out"),
+    run: (workbench) => switchMode(workbench, "mute", t.steps.mute),
   },
   {
     id: "bypass",
@@ -47,7 +48,7 @@ export const OF_NODES: readonly Action[] = [
     keys: ["B"],
     menu: ["node", "frame"],
     when: nodesOrFramesChosen,
-    run: (workbench) => switchMode(workbench, "bypass", "Bypass"),
+    run: (workbench) => switchMode(workbench, "bypass", t.steps.bypass),
   },
   {
     id: "help",

@@ -2,6 +2,7 @@
 
 import { Component, type ReactNode } from "react";
 import { Fatal } from "@/app/Fatal";
+import { t } from "@/strings/strings";
 
 export class ErrorBoundary extends Component<{ children: ReactNode }, { cause: unknown }> {
   override state: { cause: unknown } = { cause: null };
@@ -14,11 +15,6 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { cause: u
     if (this.state.cause === null) {
       return this.props.children;
     }
-    return (
-      <Fatal
-        title="Something on this page broke"
-        text={`Your workflow is kept as a draft. ${String(this.state.cause)}`}
-      />
-    );
+    return <Fatal title={t.shell.broke} text={t.shell.kept(String(this.state.cause))} />;
   }
 }

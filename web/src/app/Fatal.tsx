@@ -1,6 +1,7 @@
 /** A page that says why there is no canvas, and how to try again. */
 
 import styles from "@/app/app.module.css";
+import { t } from "@/strings/strings";
 
 export function Fatal({ title, text }: { title: string; text: string }) {
   return (
@@ -8,7 +9,7 @@ export function Fatal({ title, text }: { title: string; text: string }) {
       <h1>{title}</h1>
       <span>{text}</span>
       <button type="button" onClick={() => location.reload()}>
-        Try again
+        {t.shell.again}
       </button>
     </div>
   );

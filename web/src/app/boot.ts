@@ -9,6 +9,7 @@ import { type Api, httpApi, Starting } from "@/runtime/api";
 import { createDrafts, type DraftStore } from "@/runtime/draft";
 import { randomId, tabId } from "@/runtime/ids";
 import { connect } from "@/runtime/socket";
+import { t } from "@/strings/strings";
 import textToImage from "../../../workflows/text-to-image.json";
 
 const AUTOSAVE_MS = 400;
@@ -85,7 +86,7 @@ function keepDraft({ document, runs }: Workbench, drafts: DraftStore, tab: strin
     drafts
       .save({ tab, at: Date.now(), workflow, saved, history, lastJob })
       .catch((cause: unknown) => {
-        runs.state.setState({ notice: `The draft could not be kept. ${String(cause)}` });
+        runs.state.setState({ notice: t.files.notKept(String(cause)) });
       });
   };
   const later = () => {

@@ -9,8 +9,9 @@ import { layout } from "@/document/layout";
 import { isPng, readTexts } from "@/document/png";
 import { type Opened, readText, Unreadable } from "@/document/read";
 import type { Schema } from "@/document/schema";
-import type { Position, Workflow } from "@/document/types";
+import { type Position, UNTITLED, type Workflow } from "@/document/types";
 import { randomId } from "@/runtime/ids";
+import { t } from "@/strings/strings";
 
 /** Download the document as JSON. */
 export function saveWorkflow({ document: store, runs }: Workbench): void {
@@ -22,7 +23,7 @@ export function saveWorkflow({ document: store, runs }: Workbench): void {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   store.markSaved();
-  runs.state.setState({ notice: `Saved ${link.download}` });
+  runs.state.setState({ notice: t.files.saved(link.download) });
 }
 
 function fileName(name: string): string {
@@ -71,11 +72,11 @@ export async function takeFile(
         place ?? workbench.camera.current?.centre().canvas ?? [0, 0],
       );
     } else {
-      throw new Unreadable("Only JSON and pictures can be opened.");
+      throw new Unreadable(t.files.kinds);
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    runs.state.setState({ notice: `${file.name} was not opened. ${why}` });
+    runs.state.setState({ notice: t.files.refused(file.name, why) });
   }
 }
 
@@ -143,9 +144,9 @@ export function openWorkflow(
 
 function open(workbench: Workbench, workflow: Workflow, name: string): void {
   const named =
-    workflow.name === "Untitled" ? { ...workflow, name: name.replace(/\.\w+$/, "") } : workflow;
+    workflow.name === UNTITLED ? { ...workflow, name: name.replace(/\.\w+$/, "") } : workflow;
   workbench.runs.reset();
-  openWorkflow(workbench, named, `Open ${name}`, `Opened ${name}. Undo brings back what was here.`);
+  openWorkflow(workbench, named, t.steps.open(name), t.files.opened(name));
   workbench.document.markSaved();
 }
 
@@ -157,16 +158,20 @@ async function addPicture(workbench: Workbench, file: File, place: Position): Pr
   );
   const input = spec?.inputs.find((candidate) => candidate.upload);
   if (!spec || !input) {
-    throw new Unreadable("It carries no workflow.");
+    throw new Unreadable(t.files.none);
   }
   const stored = await takeUpload(workbench, file, input);
   if (stored !== undefined) {
     const record = freshNode(spec, place);
     const id = freshId(document.workflow());
     document.apply(
-      addNode(id, { ...record, inputs: { ...record.inputs, [input.name]: stored } }, "Add picture"),
+      addNode(
+        id,
+        { ...record, inputs: { ...record.inputs, [input.name]: stored } },
+        t.steps.addPicture,
+      ),
       [id],
     );
-    workbench.runs.state.setState({ notice: `Added ${stored}` });
+    workbench.runs.state.setState({ notice: t.files.added(stored) });
   }
 }

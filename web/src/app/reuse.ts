@@ -3,8 +3,9 @@
 import { laidOut, openWorkflow } from "@/app/files";
 import type { Workbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
-import type { Workflow } from "@/document/types";
+import { UNTITLED, type Workflow } from "@/document/types";
 import { randomId } from "@/runtime/ids";
+import { t } from "@/strings/strings";
 
 /** Put the workflow of that job in the place of the open one, with its seed kept; undo goes back. */
 export async function takeSettings(workbench: Workbench, job: string): Promise<void> {
@@ -12,20 +13,15 @@ export async function takeSettings(workbench: Workbench, job: string): Promise<v
   try {
     const json = await api.settings(job);
     if (json === undefined) {
-      runs.state.setState({ notice: "The server no longer knows how this was made." });
+      runs.state.setState({ notice: t.history.forgotten });
       return;
     }
     const opened = laidOut(readWorkflow(json, randomId()), schema.getState());
-    const name = opened.name === "Untitled" ? document.workflow().name : opened.name;
-    openWorkflow(
-      workbench,
-      { ...withKeptSeeds(opened), name },
-      "Use these settings",
-      "These are the settings of that picture, seed included. Undo brings back what was here.",
-    );
+    const name = opened.name === UNTITLED ? document.workflow().name : opened.name;
+    openWorkflow(workbench, { ...withKeptSeeds(opened), name }, t.lightbox.reuse, t.history.reused);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    runs.state.setState({ notice: `The settings could not be read. ${why}` });
+    runs.state.setState({ notice: t.history.unread(why) });
   }
 }
 

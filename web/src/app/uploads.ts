@@ -3,6 +3,7 @@
 import type { Workbench } from "@/app/workbench";
 import type { InputSpec } from "@/document/schema";
 import type { File as PictureFile } from "@/runtime/picture";
+import { t } from "@/strings/strings";
 
 /** Upload a file and return the name it was stored under; undefined after saying why it failed. */
 export async function takeUpload(
@@ -16,7 +17,7 @@ export async function takeUpload(
     return stored;
   } catch (cause) {
     workbench.runs.state.setState({
-      notice: `${file.name} could not be uploaded. ${cause instanceof Error ? cause.message : ""}`,
+      notice: t.files.notUploaded(file.name, cause instanceof Error ? cause.message : ""),
     });
     return undefined;
   }
@@ -35,7 +36,7 @@ export async function takeMask(
     return stored;
   } catch (cause) {
     workbench.runs.state.setState({
-      notice: `The mask could not be kept. ${cause instanceof Error ? cause.message : ""}`,
+      notice: t.files.notMasked(cause instanceof Error ? cause.message : ""),
     });
     return undefined;
   }

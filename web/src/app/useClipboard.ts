@@ -9,6 +9,7 @@ import { removeFrames } from "@/document/frames";
 import { parseJson } from "@/document/numbers";
 import { Unreadable } from "@/document/read";
 import type { Json, Position } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** Listen to the page's clipboard events, except where text is being edited. */
 export function useClipboard(): void {
@@ -19,7 +20,7 @@ export function useClipboard(): void {
       if (copy(workbench, event)) {
         const gone = remove(chosenNodes(workbench), workbench.fallback);
         const unframed = removeFrames(chosenFrames(workbench).map(({ id }) => id));
-        workbench.document.apply(together("Cut", [gone, unframed]), []);
+        workbench.document.apply(together(t.steps.cut, [gone, unframed]), []);
       }
     };
     const onPaste = (event: ClipboardEvent) => paste(workbench, event);
@@ -61,14 +62,19 @@ function paste(workbench: Workbench, event: ClipboardEvent): void {
     const piece = read(event.clipboardData?.getData("text/plain") ?? "");
     if (piece) {
       const workflow = document.workflow();
-      const { command, nodes, frames } = pasting(workflow, piece, offsetTo(centre, piece), "Paste");
+      const { command, nodes, frames } = pasting(
+        workflow,
+        piece,
+        offsetTo(centre, piece),
+        t.steps.paste,
+      );
       document.apply(command, nodes);
       view.setState({ frames });
       event.preventDefault();
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    runs.state.setState({ notice: `That could not be pasted. ${why}` });
+    runs.state.setState({ notice: t.files.notPasted(why) });
   }
 }
 
@@ -81,7 +87,7 @@ function read(text: string): Piece | undefined {
   }
   const piece = pieceIn(json);
   if (piece && Object.keys(piece.nodes).length + piece.frames.length === 0) {
-    throw new Unreadable("Nothing is in it.");
+    throw new Unreadable(t.files.nothing);
   }
   return piece;
 }

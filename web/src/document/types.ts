@@ -105,8 +105,11 @@ export function isLink(value: Value | undefined): value is Link {
   );
 }
 
+/** The name of a workflow that was given none. */
+export const UNTITLED = "Untitled";
+
 /** An empty sheet. */
-export function emptyWorkflow(id: string, name = "Untitled"): Workflow {
+export function emptyWorkflow(id: string, name = UNTITLED): Workflow {
   return {
     safelight: 1,
     id,

@@ -3,6 +3,7 @@
 import { type CSSProperties, useState } from "react";
 import styles from "@/panels/panels.module.css";
 import { type Picture, pictureUrl } from "@/runtime/picture";
+import { t } from "@/strings/strings";
 
 export function Compare({ one, other }: { one: Picture; other: Picture }) {
   const [share, setShare] = useState(50);
@@ -21,8 +22,8 @@ export function Compare({ one, other }: { one: Picture; other: Picture }) {
         max={100}
         step={1}
         value={share}
-        aria-label="How much of the first picture is shown"
-        aria-valuetext={`${share} percent`}
+        aria-label={t.lightbox.share}
+        aria-valuetext={t.lightbox.percent(share)}
         onChange={(event) => setShare(Number(event.target.value))}
       />
       <div className={styles.seam} aria-hidden="true" />

@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { useDocument, useSchema, useView, useWorkbench } from "@/app/workbench";
 import { candidates } from "@/document/candidates";
 import { connect } from "@/document/commands";
+import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { Picker } from "@/ui/Picker";
 
@@ -25,12 +26,12 @@ function Panel({ node }: { node: string }) {
       .map(({ text, wire }) => ({ key: text, text, wire }));
   };
   return (
-    <Dialog title="Connect" onClose={close}>
+    <Dialog title={t.connect.title} onClose={close}>
       <Picker
-        label="Search connections"
-        listLabel="Connections"
-        placeholder="From which socket to which"
-        none="Nothing else here fits this node."
+        label={t.connect.search}
+        listLabel={t.connect.list}
+        placeholder={t.connect.hint}
+        none={t.connect.none}
         find={find}
         onChoose={({ wire }) => {
           document.apply(connect(wire));

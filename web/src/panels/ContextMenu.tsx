@@ -7,16 +7,10 @@ import { keyLabel } from "@/actions/keys";
 import type { MenuRequest } from "@/app/view";
 import { useView, useWorkbench } from "@/app/workbench";
 import styles from "@/panels/panels.module.css";
+import { t } from "@/strings/strings";
 import { useOutside } from "@/ui/useOutside";
 
 const MARGIN_PX = 8;
-
-const NAMES = {
-  sheet: "Menu of the sheet",
-  node: "Menu of the node",
-  frame: "Menu of the frame",
-  wire: "Menu of the wire",
-} as const;
 
 export function ContextMenu() {
   const request = useView((state) => state.menu);
@@ -70,7 +64,7 @@ function Menu({ request }: { request: MenuRequest }) {
       className={styles.menu}
       role="menu"
       tabIndex={-1}
-      aria-label={NAMES[request.on]}
+      aria-label={t.menus[request.on]}
       style={{ left: request.at[0] + shift[0], top: request.at[1] + shift[1] }}
       onKeyDown={onKeyDown}
     >

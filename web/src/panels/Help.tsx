@@ -10,15 +10,11 @@ import {
   typeTitle,
 } from "@/document/schema";
 import styles from "@/panels/panels.module.css";
+import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { Tabs } from "@/ui/Tabs";
 
 const Source = lazy(() => import("@/source/Source"));
-
-const PAGES = [
-  ["about", "About"],
-  ["source", "Source"],
-] as const;
 
 export function Help() {
   const { view } = useWorkbench();
@@ -36,8 +32,11 @@ export function Help() {
       onClose={() => view.setState({ help: null })}
     >
       <Tabs
-        label="Pages of help"
-        tabs={PAGES}
+        label={t.help.pages}
+        tabs={[
+          ["about", t.help.about],
+          ["source", t.help.source],
+        ]}
         chosen={page}
         onChoose={(next) => view.setState({ help: { ...request, page: next } })}
       >
@@ -63,8 +62,8 @@ export function About({ spec, schema }: { spec: NodeSpec; schema: Schema }) {
           {paragraph.replace(/\s+/g, " ")}
         </p>
       ))}
-      <Sockets title="Takes" schema={schema} places={spec.inputs} />
-      <Sockets title="Gives" schema={schema} places={spec.outputs} />
+      <Sockets title={t.help.takes} schema={schema} places={spec.inputs} />
+      <Sockets title={t.help.gives} schema={schema} places={spec.outputs} />
     </>
   );
 }
@@ -99,6 +98,8 @@ function noteOf(place: InputSpec | OutputSpec): string {
     return "";
   }
   const range =
-    place.seed || place.min === null || place.max === null ? "" : `, ${place.min} to ${place.max}`;
-  return `${range}${place.required ? "" : ", optional"}${place.help ? `. ${place.help}` : ""}`;
+    place.seed || place.min === null || place.max === null
+      ? ""
+      : t.help.range(place.min, place.max);
+  return `${range}${place.required ? "" : t.help.optional}${place.help ? `. ${place.help}` : ""}`;
 }

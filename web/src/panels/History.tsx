@@ -7,6 +7,7 @@ import { useActivity, useWorkbench } from "@/app/workbench";
 import styles from "@/panels/side.module.css";
 import { type Picture, thumbnailUrl } from "@/runtime/picture";
 import { type JobRecord, matching } from "@/runtime/records";
+import { languageStore, t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 
 interface Tile {
@@ -14,8 +15,8 @@ interface Tile {
   record: JobRecord;
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const TIME = { hour: "2-digit", minute: "2-digit" } as const;
+const DAY = { month: "short", day: "numeric" } as const;
 
 /** The time of day for today, the day for any other. */
 function when(at: number | null): string {
@@ -23,7 +24,8 @@ function when(at: number | null): string {
     return "";
   }
   const today = new Date(at).toDateString() === new Date().toDateString();
-  return (today ? TIME : DAY).format(at);
+  const { language } = languageStore.getState();
+  return new Intl.DateTimeFormat(language, today ? TIME : DAY).format(at);
 }
 
 export default function History() {
@@ -39,8 +41,8 @@ export default function History() {
       <input
         type="search"
         className={styles.search}
-        aria-label="Search by prompt"
-        placeholder="Words of the prompt"
+        aria-label={t.history.search}
+        placeholder={t.history.words}
         autoComplete="off"
         spellCheck={false}
         value={query}
@@ -49,11 +51,9 @@ export default function History() {
       <div className={styles.scroll}>
         {error && <p className={styles.error}>{error}</p>}
         {known.history && tiles.length === 0 && (
-          <p className={styles.empty}>
-            {records.length === 0 ? "What you make appears here." : "No picture with these words."}
-          </p>
+          <p className={styles.empty}>{records.length === 0 ? t.history.empty : t.history.none}</p>
         )}
-        <ul className={styles.tiles} aria-label="Pictures">
+        <ul className={styles.tiles} aria-label={t.history.pictures}>
           {tiles.map((tile, index) => (
             <TileView
               key={`${tile.record.id}/${tile.picture.subfolder}/${tile.picture.filename}`}
@@ -64,7 +64,7 @@ export default function History() {
         </ul>
         {records.length >= limit && (
           <button type="button" className={styles.quiet} onClick={activity.more}>
-            Show older ones
+            {t.history.older}
           </button>
         )}
       </div>
@@ -76,13 +76,13 @@ function TileView({ tile, onEnlarge }: { tile: Tile; onEnlarge: () => void }) {
   const workbench = useWorkbench();
   const { picture, record } = tile;
   const name = record.prompt || picture.filename;
-  const seed = record.seed === null ? "" : `, seed ${record.seed}`;
+  const seed = record.seed === null ? "" : `, ${t.queue.seed(record.seed)}`;
   return (
     <li className={styles.tile}>
       <button
         type="button"
         className={styles.thumbnail}
-        aria-label={`Enlarge ${name}`}
+        aria-label={t.form.enlarge(name)}
         aria-haspopup="dialog"
         onClick={onEnlarge}
       >
@@ -95,7 +95,7 @@ function TileView({ tile, onEnlarge }: { tile: Tile; onEnlarge: () => void }) {
         <small title={`${picture.filename}${seed}`}>{when(record.at)}</small>
         <IconButton
           icon={RotateCcw}
-          label={`Use the settings of ${name}`}
+          label={t.history.reuse(name)}
           onClick={() => void takeSettings(workbench, record.id)}
         />
       </div>

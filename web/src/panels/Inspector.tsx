@@ -18,26 +18,17 @@ import {
   type Json,
   type NodeId,
   type NodeRecord,
-  type SeedControl,
   titleOf,
 } from "@/document/types";
 import { FieldLabel, FieldSwitch, ResultSwitch } from "@/panels/FormSwitch";
 import { About } from "@/panels/Help";
 import styles from "@/panels/side.module.css";
+import { t } from "@/strings/strings";
 import { kindOf } from "@/widgets/kinds";
 import { WIDGETS } from "@/widgets/registry";
 
-const MODES: readonly (readonly [string, string])[] = [
-  ["always", "Always"],
-  ["mute", "Never: left out"],
-  ["bypass", "Never: bypassed"],
-];
-
-const SEEDS: readonly (readonly [SeedControl, string])[] = [
-  ["fixed", "Kept"],
-  ["randomize", "Drawn anew for each run"],
-  ["increment", "The next for each run"],
-];
+const MODES = ["always", "mute", "bypass"] as const;
+const SEEDS = ["fixed", "randomize", "increment"] as const;
 
 export default function Inspector() {
   const workbench = useWorkbench();
@@ -47,7 +38,7 @@ export default function Inspector() {
   const [node] = selection;
   const [frame] = chosenFrames(workbench);
   if (selection.length > 1) {
-    return <p className={styles.hint}>{`${selection.length} nodes are chosen.`}</p>;
+    return <p className={styles.hint}>{t.inspector.several(selection.length)}</p>;
   }
   if (node !== undefined) {
     return <NodeInspector key={node} id={node} />;
@@ -55,7 +46,7 @@ export default function Inspector() {
   return frame ? (
     <FrameInspector key={frame.id} frame={frame} />
   ) : (
-    <p className={styles.hint}>Choose a node or a frame to see all about it.</p>
+    <p className={styles.hint}>{t.inspector.none}</p>
   );
 }
 
@@ -73,27 +64,27 @@ function NodeInspector({ id }: { id: NodeId }) {
   return (
     <div className={styles.scroll}>
       {error && <p className={styles.error}>{error}</p>}
-      {!spec && <p className={styles.error}>{`${record.class_type} is not installed here.`}</p>}
+      {!spec && <p className={styles.error}>{t.inspector.unknown(record.class_type)}</p>}
       <TitleField
         value={record._meta.title ?? ""}
         placeholder={spec?.title ?? record.class_type}
         onChange={(title) =>
-          document.apply(typing(`title:${id}`, setMeta(id, "Rename node", { title })))
+          document.apply(typing(`title:${id}`, setMeta(id, t.steps.renameNode, { title })))
         }
       />
       <Choice
-        label="Runs"
-        value={mode === "never" ? "mute" : mode}
-        choices={MODES}
-        onChange={(next) => document.apply(setMeta(id, "Change when it runs", { mode: next }))}
+        label={t.inspector.runs}
+        value={MODES.find((known) => known === mode) ?? "mute"}
+        choices={MODES.map((known) => [known, t.inspector.modes[known]])}
+        onChange={(next) => document.apply(setMeta(id, t.steps.mode, { mode: next }))}
       />
       {fields.some((input) => input.seed) && (
         <Choice
-          label="Seed is"
+          label={t.inspector.seed}
           value={control}
-          choices={SEEDS}
+          choices={SEEDS.map((known) => [known, t.inspector.seeds[known]])}
           onChange={(next) =>
-            document.apply(setMeta(id, "Change how the seed is chosen", { seed_control: next }))
+            document.apply(setMeta(id, t.steps.seedControl, { seed_control: next }))
           }
         />
       )}
@@ -103,7 +94,7 @@ function NodeInspector({ id }: { id: NodeId }) {
       {spec?.effect && <ResultSwitch node={id} title={titleOf(record, spec.title)} />}
       {spec && (
         <details className={styles.about}>
-          <summary>About this node</summary>
+          <summary>{t.inspector.about}</summary>
           <About spec={spec} schema={schema} />
         </details>
       )}
@@ -134,7 +125,9 @@ function Value({ node, record, input }: ValueProps) {
       <div className={styles.widget}>
         {isLink(value) ? (
           <span className={styles.driven}>
-            {source ? `from ${titleOf(source, schema.nodes[source.class_type]?.title)}` : "wired"}
+            {source
+              ? t.inspector.from(titleOf(source, schema.nodes[source.class_type]?.title))
+              : t.inspector.wired}
           </span>
         ) : (
           <Widget
@@ -162,20 +155,20 @@ function FrameInspector({ frame }: { frame: Frame }) {
     <div className={styles.scroll}>
       <TitleField
         value={title}
-        placeholder="Frame"
+        placeholder={t.inspector.frame}
         onChange={(next) =>
-          document.apply(typing(`frame:${id}`, setFrame(id, "Rename frame", { title: next })))
+          document.apply(typing(`frame:${id}`, setFrame(id, t.steps.renameFrame, { title: next })))
         }
       />
       <label className={styles.value} data-kind="paragraph">
-        <span className={styles.valueLabel}>Note</span>
+        <span className={styles.valueLabel}>{t.inspector.note}</span>
         <textarea
           className={styles.noteField}
           value={text}
-          placeholder="What the frame is for"
+          placeholder={t.inspector.notePlaceholder}
           onChange={(event) =>
             document.apply(
-              typing(`note:${id}`, setFrame(id, "Change note", { text: event.target.value })),
+              typing(`note:${id}`, setFrame(id, t.steps.note, { text: event.target.value })),
             )
           }
         />
@@ -198,7 +191,7 @@ interface TitleFieldProps {
 function TitleField({ value, placeholder, onChange }: TitleFieldProps) {
   return (
     <label className={styles.value}>
-      <span className={styles.valueLabel}>Title</span>
+      <span className={styles.valueLabel}>{t.inspector.title}</span>
       <span className={styles.widget}>
         <input
           autoComplete="off"

@@ -8,6 +8,7 @@ import { useRuns, useView, useWorkbench } from "@/app/workbench";
 import { Compare } from "@/panels/Compare";
 import styles from "@/panels/panels.module.css";
 import { type Picture, pictureUrl } from "@/runtime/picture";
+import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { IconButton } from "@/ui/IconButton";
 
@@ -52,7 +53,13 @@ function Opened({ request, pictures, picture }: OpenedProps) {
   };
   const url = pictureUrl(picture);
   return (
-    <Dialog title="Picture" bare className={styles.lightbox} onClose={close} onKeyDown={onKeyDown}>
+    <Dialog
+      title={t.lightbox.title}
+      bare
+      className={styles.lightbox}
+      onClose={close}
+      onKeyDown={onKeyDown}
+    >
       <div className={styles.stage}>
         {pinned ? (
           <Compare one={pinned} other={picture} />
@@ -62,23 +69,23 @@ function Opened({ request, pictures, picture }: OpenedProps) {
         <footer>
           <IconButton
             icon={ChevronLeft}
-            label="Previous picture"
+            label={t.lightbox.previous}
             disabled={index === 0}
             onClick={() => go(index - 1)}
           />
-          <span>{`${index + 1} of ${pictures.length}`}</span>
+          <span>{t.lightbox.place(index + 1, pictures.length)}</span>
           <IconButton
             icon={ChevronRight}
-            label="Next picture"
+            label={t.lightbox.next}
             disabled={index === pictures.length - 1}
             onClick={() => go(index + 1)}
           />
           <span className={styles.caption}>
-            {pinned ? `${named(pinned)}, beside ${named(picture)}` : named(picture)}
+            {pinned ? t.lightbox.beside(named(pinned), named(picture)) : named(picture)}
           </span>
           <IconButton
             icon={Columns2}
-            label="Compare with another picture"
+            label={t.lightbox.compare}
             disabled={pictures.length < 2}
             pressed={pinned !== null}
             onClick={compare}
@@ -92,13 +99,13 @@ function Opened({ request, pictures, picture }: OpenedProps) {
             }}
           >
             <RotateCcw size={15} strokeWidth={1.75} />
-            Use these settings
+            {t.lightbox.reuse}
           </button>
           <a className={styles.download} href={url} download={picture.filename}>
             <Download size={15} strokeWidth={1.75} />
-            Download
+            {t.lightbox.download}
           </a>
-          <IconButton icon={X} label="Close" onClick={close} />
+          <IconButton icon={X} label={t.dialog.close} onClick={close} />
         </footer>
       </div>
     </Dialog>
@@ -106,5 +113,5 @@ function Opened({ request, pictures, picture }: OpenedProps) {
 }
 
 function named({ filename, seed }: Picture): string {
-  return seed === null ? filename : `${filename}, seed ${seed}`;
+  return seed === null ? filename : `${filename}, ${t.queue.seed(seed)}`;
 }

@@ -10,6 +10,7 @@ import type { Position } from "@/document/types";
 import { typeAt } from "@/document/typing";
 import styles from "@/panels/panels.module.css";
 import { addFound, socketFor } from "@/panels/searchFit";
+import { t } from "@/strings/strings";
 import { Picker } from "@/ui/Picker";
 import { useOutside } from "@/ui/useOutside";
 
@@ -51,18 +52,18 @@ function SearchPanel({ request }: { request: SearchRequest }) {
       className={styles.search}
       style={placed(request.at)}
       role="dialog"
-      aria-label="Add node"
+      aria-label={t.actions.add}
       onKeyDown={(event) => event.key === "Escape" && close()}
     >
       <Picker
-        label="Search nodes"
-        listLabel="Nodes"
+        label={t.nodes.search}
+        listLabel={t.nodes.list}
         placeholder={
           type
-            ? `Nodes that ${from?.side === "output" ? "take" : "give"} ${typeTitle(schema, type)}`
-            : "Add a node"
+            ? (from?.side === "output" ? t.nodes.taking : t.nodes.giving)(typeTitle(schema, type))
+            : t.nodes.hint
         }
-        none="No node fits."
+        none={t.nodes.none}
         find={find}
         onChoose={({ spec }) => {
           close();

@@ -22,12 +22,12 @@ function Panel() {
       id !== "palette" && (page === "canvas" || inForm) && (when?.(workbench) ?? true),
   ).map((action) => ({ title: nameOf(action), group: t.groups[action.group], action }));
   return (
-    <Dialog title="Commands" onClose={close}>
+    <Dialog title={t.palette.title} onClose={close}>
       <Picker
-        label="Search commands"
-        listLabel="Commands"
-        placeholder="What do you want to do?"
-        none="No command is called that."
+        label={t.palette.search}
+        listLabel={t.palette.title}
+        placeholder={t.palette.hint}
+        none={t.palette.none}
         find={(query) =>
           searchTitles(applicable, query).map(({ title, group, action }) => ({
             key: action.id,

@@ -3,6 +3,7 @@
 import { useWorkbench } from "@/app/workbench";
 import type { Problem } from "@/document/validate";
 import styles from "@/panels/panels.module.css";
+import { t } from "@/strings/strings";
 
 export function Problems({ problems }: { problems: readonly Problem[] }) {
   const { view, camera } = useWorkbench();
@@ -13,7 +14,7 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
     }
   };
   return (
-    <section className={styles.problems} aria-label="Problems">
+    <section className={styles.problems} aria-label={t.shell.allProblems}>
       <ul>
         {problems.map((problem) => (
           <li key={`${problem.node}:${problem.input}:${problem.message}`}>

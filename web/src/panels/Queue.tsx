@@ -6,6 +6,7 @@ import { useActivity, useRuns, useWorkbench, type Workbench } from "@/app/workbe
 import styles from "@/panels/side.module.css";
 import { tabId } from "@/runtime/ids";
 import { type JobText, numberAt } from "@/runtime/records";
+import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 
 const MOST_TROUBLED = 5;
@@ -37,14 +38,14 @@ export default function Queue() {
         onClick={() => act(workbench, ({ api }) => api.pause(!paused))}
       >
         {paused ? <Play size={13} /> : <Pause size={13} />}
-        {paused ? "Go on with what waits" : "Hold what waits"}
+        {paused ? t.queue.resume : t.queue.hold}
       </button>
       {known.queue && running.length + pending.length === 0 && (
-        <p className={styles.empty}>Nothing runs and nothing waits.</p>
+        <p className={styles.empty}>{t.queue.empty}</p>
       )}
       {running.length > 0 && (
-        <section aria-label="Running">
-          <h3 className={styles.heading}>Running</h3>
+        <section aria-label={t.queue.running}>
+          <h3 className={styles.heading}>{t.queue.running}</h3>
           <ul className={styles.jobs}>
             {running.map((job) => (
               <Row
@@ -58,13 +59,13 @@ export default function Queue() {
         </section>
       )}
       {pending.length > 0 && (
-        <section aria-label="Waiting">
+        <section aria-label={t.queue.waiting}>
           <div className={styles.headingRow}>
             <h3 className={styles.heading}>
-              {`${paused ? "Held" : "Waiting"}, ${pending.length}`}
+              {`${paused ? t.queue.held : t.queue.waiting}, ${pending.length}`}
             </h3>
             <button type="button" className={styles.quiet} onClick={clear}>
-              Clear
+              {t.queue.clear}
             </button>
           </div>
           <ol className={styles.jobs}>
@@ -88,8 +89,8 @@ export default function Queue() {
         </section>
       )}
       {troubled.length > 0 && (
-        <section aria-label="Not finished">
-          <h3 className={styles.heading}>Not finished</h3>
+        <section aria-label={t.queue.unfinished}>
+          <h3 className={styles.heading}>{t.queue.unfinished}</h3>
           <ul className={styles.jobs}>
             {troubled.map((job) => (
               <Row
@@ -111,8 +112,7 @@ export default function Queue() {
 function act(workbench: Workbench, change: (workbench: Workbench) => Promise<void>): void {
   change(workbench).then(
     () => workbench.activity.refresh(),
-    (cause: unknown) =>
-      workbench.runs.state.setState({ notice: `That did not reach the server. ${String(cause)}` }),
+    (cause: unknown) => workbench.runs.state.setState({ notice: t.queue.unreached(String(cause)) }),
   );
 }
 
@@ -129,8 +129,8 @@ interface RowProps {
 
 function Row({ job, place, note = "", first, last, onMove, onCancel, onRetry }: RowProps) {
   const own = useRuns((state) => state.jobs.some(({ id }) => id === job.id));
-  const name = job.prompt || "A run without words";
-  const notes = [note, own ? "from here" : "", job.seed === null ? "" : `seed ${job.seed}`];
+  const name = job.prompt || t.queue.wordless;
+  const notes = [note, own ? t.queue.own : "", job.seed === null ? "" : t.queue.seed(job.seed)];
   const small = notes.filter(Boolean).join(" · ");
   return (
     <li>
@@ -147,20 +147,20 @@ function Row({ job, place, note = "", first, last, onMove, onCancel, onRetry }: 
         <>
           <IconButton
             icon={ArrowUp}
-            label={`Run ${name} earlier`}
+            label={t.queue.earlier(name)}
             disabled={first}
             onClick={() => onMove(-1)}
           />
           <IconButton
             icon={ArrowDown}
-            label={`Run ${name} later`}
+            label={t.queue.later(name)}
             disabled={last}
             onClick={() => onMove(1)}
           />
         </>
       )}
-      {onRetry && <IconButton icon={RotateCw} label={`Try ${name} again`} onClick={onRetry} />}
-      {onCancel && <IconButton icon={X} label={`Cancel ${name}`} onClick={onCancel} />}
+      {onRetry && <IconButton icon={RotateCw} label={t.queue.again(name)} onClick={onRetry} />}
+      {onCancel && <IconButton icon={X} label={t.queue.cancel(name)} onClick={onCancel} />}
     </li>
   );
 }

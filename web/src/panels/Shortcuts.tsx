@@ -5,19 +5,24 @@ import { ACTIONS } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import { useView, useWorkbench } from "@/app/workbench";
 import styles from "@/panels/panels.module.css";
+import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 
-const GESTURES: readonly (readonly [string, string])[] = [
-  ["Add node here", "Double click on the sheet"],
-  ["Connect", "Drag from one socket to another"],
-  ["Find a fitting node", "Drop a wire on the sheet"],
-  ["Select several", "Shift and drag on the sheet"],
-  ["Move without snapping", `Hold ${keyLabel("Alt")} while dragging`],
-  ["Menu of a node, wire or frame", `Right click, or ${keyLabel("Shift+F10")}`],
-  ["Change a number", "Drag it sideways, or use the arrow keys"],
-  ["Rename a node", "Double click on its title"],
-  ["Copy, cut and paste nodes", `${keyLabel("Mod+C")}, ${keyLabel("Mod+X")}, ${keyLabel("Mod+V")}`],
-];
+/** What the pointer does, and keys that are no command. */
+function gestures(): (readonly [string, string])[] {
+  const { gestures: said } = t.shortcuts;
+  return [
+    said.add,
+    said.connect,
+    said.find,
+    said.several,
+    [said.free[0], said.free[1](keyLabel("Alt"))],
+    [said.menu[0], said.menu[1](keyLabel("Shift+F10"))],
+    said.number,
+    said.rename,
+    [said.copy, ["C", "X", "V"].map((key) => keyLabel(`Mod+${key}`)).join(", ")],
+  ];
+}
 
 export function Shortcuts() {
   const { view } = useWorkbench();
@@ -26,12 +31,13 @@ export function Shortcuts() {
   }
   const rows = [
     ...ACTIONS.filter(({ keys }) => keys.length > 0).map(
-      (action) => [nameOf(action), action.keys.slice(0, 2).map(keyLabel).join(" or ")] as const,
+      (action) =>
+        [nameOf(action), action.keys.slice(0, 2).map(keyLabel).join(t.shortcuts.or)] as const,
     ),
-    ...GESTURES,
+    ...gestures(),
   ];
   return (
-    <Dialog title="Keyboard and mouse" onClose={() => view.setState({ shortcutsOpen: false })}>
+    <Dialog title={t.shortcuts.title} onClose={() => view.setState({ shortcutsOpen: false })}>
       <dl className={styles.keys}>
         {rows.map(([title, keys]) => (
           <div key={title}>
@@ -40,7 +46,7 @@ export function Shortcuts() {
           </div>
         ))}
       </dl>
-      <p className={styles.className}>The canvas is drawn with React Flow.</p>
+      <p className={styles.className}>{t.shortcuts.drawn}</p>
     </Dialog>
   );
 }

@@ -8,6 +8,7 @@ import { addNode, connect, freshId, together } from "@/document/commands";
 import type { NodeSpec, Schema } from "@/document/schema";
 import type { NodeId, Position } from "@/document/types";
 import { fits, type SocketEnd, typeAt } from "@/document/typing";
+import { t } from "@/strings/strings";
 
 /** The first socket of a class that the dropped wire could end in. */
 export function socketFor(
@@ -39,7 +40,7 @@ export function addFound(
   const type = from && typeAt(schema, workflow, from);
   const socket = from && type ? socketFor(schema, spec, from, type) : undefined;
   const record = freshNode(spec, place);
-  const label = `Add ${spec.title}`;
+  const label = t.steps.addNamed(spec.title);
   if (!from || !socket) {
     document.apply(addNode(id, record, label), [id]);
     return id;

@@ -20,6 +20,7 @@ import {
   readSourceFile,
   type SourceFile,
 } from "@/runtime/sources";
+import { t } from "@/strings/strings";
 
 const problem = z.object({
   type: z.string(),
@@ -101,7 +102,7 @@ export class Starting extends Error {}
 async function answered(response: Response): Promise<Response> {
   if (!response.ok) {
     const said = z.safeParse(told, await response.json().catch(() => null));
-    const plain = `The server answered ${response.status} ${response.statusText}`.trim();
+    const plain = t.run.answered(`${response.status} ${response.statusText}`.trim());
     const message = said.success ? said.data.error.message : plain;
     throw response.status === 503 ? new Starting(message) : new Error(message);
   }

@@ -8,6 +8,7 @@ import type { Picture } from "@/runtime/picture";
 import type { Job, RunState } from "@/runtime/runState";
 import type { ImageRef } from "@/runtime/shapes";
 import type { SocketMessage } from "@/runtime/socket";
+import { t } from "@/strings/strings";
 
 export interface Follower {
   onMessage: (message: SocketMessage) => void;
@@ -89,7 +90,7 @@ export function createFollower(context: FollowContext): Follower {
   };
 
   const fail = (node: string | null, text: string) => {
-    const message = text.trim().split("\n")[0] || "The run failed without saying why.";
+    const message = text.trim().split("\n")[0] || t.run.silent;
     if (node !== null) {
       statuses.set(node, { stage: "failed", error: message });
     }
@@ -99,14 +100,14 @@ export function createFollower(context: FollowContext): Follower {
 
   const stop = () => {
     statuses.setAll({ stage: "idle", value: 0, max: 0 });
-    outcome = "Cancelled";
+    outcome = t.run.cancelled;
     state.setState({ node: null });
   };
 
   const end = (job: Job) => {
     dropJob(job.id);
     const seconds = (Date.now() - job.startedAt) / 1000;
-    state.setState({ node: null, notice: outcome || `Done in ${seconds.toFixed(1)} s` });
+    state.setState({ node: null, notice: outcome || t.run.done(seconds.toFixed(1)) });
     outcome = "";
   };
 

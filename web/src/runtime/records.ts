@@ -3,6 +3,7 @@
 import * as z from "zod/mini";
 import type { Json } from "@/document/types";
 import { type ImageRef, shownOutput } from "@/runtime/shapes";
+import { t } from "@/strings/strings";
 
 /** A job in a few words. */
 export interface JobText {
@@ -102,11 +103,11 @@ export function readRecords(json: unknown): JobRecord[] {
 
 function troubleOf(last: string, told: Readonly<Record<string, unknown>>): string | null {
   if (last === "execution_interrupted") {
-    return "Cancelled";
+    return t.run.cancelled;
   }
   const { exception_message: message } = told;
   const first = typeof message === "string" ? message.trim().split("\n")[0] : "";
-  return last === "execution_error" ? first || "Failed" : null;
+  return last === "execution_error" ? first || t.run.failed : null;
 }
 
 /** The settings of a job: the document it was posted with, or else its bare prompt. */

@@ -17,6 +17,7 @@ import { type Job, type RunState, START } from "@/runtime/runState";
 import { drawSeeds, seedOf } from "@/runtime/seeds";
 import type { ImageRef } from "@/runtime/shapes";
 import type { Connection, SocketMessage } from "@/runtime/socket";
+import { t } from "@/strings/strings";
 
 const LONGEST_DETAILS = 60;
 
@@ -58,7 +59,7 @@ export function createRuns(context: RunContext): Runs {
     state.setState(({ jobs }) => ({ jobs: jobs.filter((job) => job.id !== id) }));
   const nameOf = (id: string): string => {
     const record = document.workflow().nodes[id];
-    return record ? titleOf(record, schema().nodes[record.class_type]?.title) : `node ${id}`;
+    return record ? titleOf(record, schema().nodes[record.class_type]?.title) : t.run.node(id);
   };
 
   const complain = (problems: readonly Problem[], notice: string) => {
@@ -87,18 +88,13 @@ export function createRuns(context: RunContext): Runs {
     clearComplaints();
     const targets = upTo && partTo(document.workflow(), schema(), upTo)?.targets;
     if (upTo && !targets) {
-      const notice = `Nothing can show what ${nameOf(upTo[0] ?? "")} gives. Run to a node that gives a picture.`;
+      const notice = t.run.nothing(nameOf(upTo[0] ?? ""));
       state.setState({ notice });
       return;
     }
     const found = upTo ? problemsTo(upTo) : validate(document.workflow(), schema());
     if (found.length > 0) {
-      complain(
-        found,
-        found.length === 1
-          ? (found[0]?.message ?? "")
-          : `${found.length} problems to mend before a run.`,
-      );
+      complain(found, found.length === 1 ? (found[0]?.message ?? "") : t.run.mend(found.length));
       return;
     }
     const seeds = drawSeeds(document.workflow(), schema());
@@ -120,7 +116,7 @@ export function createRuns(context: RunContext): Runs {
       }
     } catch (cause) {
       dropJob(id);
-      const message = `The server could not be reached. ${String(cause instanceof Error ? cause.message : cause)}`;
+      const message = t.run.unreached(cause instanceof Error ? cause.message : String(cause));
       complain([{ node: null, input: null, message }], message);
     }
   };
@@ -137,9 +133,9 @@ export function createRuns(context: RunContext): Runs {
       if (running) {
         await api.interrupt(running.id);
       }
-      state.setState({ notice: running ? "Stopping…" : "Cancelled" });
+      state.setState({ notice: running ? t.run.stopping : t.run.cancelled });
     } catch (cause) {
-      state.setState({ notice: `Cancel did not reach the server. ${String(cause)}` });
+      state.setState({ notice: t.run.notCancelled(String(cause)) });
     }
   };
 
@@ -175,7 +171,7 @@ export function createRuns(context: RunContext): Runs {
           follower.settle(id, entry);
         } else if (ours(id)) {
           dropJob(id);
-          state.setState({ notice: "The server no longer knows this run. Run it again." });
+          state.setState({ notice: t.run.forgotten });
         }
       }
     }
@@ -220,7 +216,7 @@ function problemsOf(refusal: Refusal, workflow: Workflow, schema: Schema): Probl
   const problems = Object.entries(refusal.node_errors).flatMap(([node, { errors }]) => {
     const record = workflow.nodes[node];
     const spec = schema.nodes[record?.class_type ?? ""];
-    const title = record ? titleOf(record, spec?.title) : `Node ${node}`;
+    const title = record ? titleOf(record, spec?.title) : t.run.node(node);
     return errors.map(({ message, details, extra_info }) => {
       const name = extra_info.input_name ?? null;
       const place = name === null ? title : `${title}, ${inputOf(spec, name)?.title ?? name}`;

@@ -5,6 +5,7 @@ import { readInteger } from "@/document/numbers";
 import type { Schema } from "@/document/schema";
 import { isLink, type Value, type Workflow } from "@/document/types";
 import { randomSeed } from "@/runtime/ids";
+import { t } from "@/strings/strings";
 
 /** A command that draws every seed that is to be random, or the next; undefined if there is none. */
 export function drawSeeds(
@@ -28,7 +29,7 @@ export function drawSeeds(
       }
     }
   }
-  return commands.length > 0 ? together("Draw seed", commands) : undefined;
+  return commands.length > 0 ? together(t.steps.drawSeed, commands) : undefined;
 }
 
 /** The number after this one; after the largest comes 0. */

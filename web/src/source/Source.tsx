@@ -7,6 +7,7 @@ import type { NodeSource, SourceFile } from "@/runtime/sources";
 import { Prose } from "@/source/Prose";
 import { head, highlight, type Token } from "@/source/python";
 import styles from "@/source/source.module.css";
+import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 
 interface Spot {
@@ -51,12 +52,12 @@ export default function Source({ node }: { node: string }) {
   }
   return (
     <div className={styles.source}>
-      <nav aria-label="Files">
+      <nav aria-label={t.source.files}>
         {source && (
           <>
-            <h3>The node</h3>
+            <h3>{t.source.node}</h3>
             <FileButton place={source} current={spot} onGo={go} />
-            {source.course.length > 0 && <h3>What it runs</h3>}
+            {source.course.length > 0 && <h3>{t.source.course}</h3>}
             {source.course.map((place) => (
               <FileButton key={place.file} place={place} current={spot} onGo={go} />
             ))}
@@ -67,7 +68,7 @@ export default function Source({ node }: { node: string }) {
         <header>
           <IconButton
             icon={ArrowLeft}
-            label="Back"
+            label={t.source.back}
             disabled={trail.length < 2}
             onClick={() => setTrail(trail.slice(0, -1))}
           />

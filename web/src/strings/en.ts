@@ -1,5 +1,21 @@
 /** Everything the page says, in English.  `Strings` is the shape that every other language fills. */
 
+/** What a gesture does, and how it is made. */
+type Gesture = readonly [what: string, how: string];
+type KeyedGesture = readonly [what: string, how: (key: string) => string];
+
+interface Gestures {
+  add: Gesture;
+  connect: Gesture;
+  find: Gesture;
+  several: Gesture;
+  free: KeyedGesture;
+  menu: KeyedGesture;
+  number: Gesture;
+  rename: Gesture;
+  copy: string;
+}
+
 export const en = {
   /** The name of this language in itself. */
   language: "English",
@@ -67,6 +83,10 @@ export const en = {
     connecting: "Connecting…",
     connected: "Connected",
     lost: "Connection lost. Trying again…",
+    allProblems: "Problems",
+    again: "Try again",
+    broke: "Something on this page broke",
+    kept: (cause: string) => `Your workflow is kept as a draft. ${cause}`,
     problems: (count: number) => (count === 1 ? "1 problem" : `${count} problems`),
     shortcuts: "Shortcuts",
     step: (title: string, value: number, max: number) => `${title}: step ${value} of ${max}`,
@@ -77,6 +97,209 @@ export const en = {
 
   widgets: {
     of: (input: string, node: string) => `${input} of ${node}`,
+    dice: (node: string) => `Dice of ${node}`,
+    drawSeed: "Draw a seed for each run",
+    keepSeed: "Keep the seed",
+    seeds: {
+      randomize: "Each run draws a new seed. Click to keep this one.",
+      increment: "Each run takes the next seed. Click to keep this one.",
+      fixed: "This seed is kept. Click to draw a new one for each run.",
+    },
+    missing: (name: string) => `${name} is not here`,
+    none: "none there",
+    choose: "Choose a file",
+    chooseFor: (field: string) => `Choose a file for ${field}`,
+    fileFor: (field: string) => `File for ${field}`,
+    maskFor: (field: string) => `Paint a mask for ${field}`,
+    drop: "Drop a picture here",
+  },
+
+  /** Steps of the history, as they are told when they are taken back. */
+  steps: {
+    undone: (step: string) => `Undone: ${step}`,
+    redone: (step: string) => `Redone: ${step}`,
+    addNamed: (title: string) => `Add ${title}`,
+    addPicture: "Add picture",
+    open: (name: string) => `Open ${name}`,
+    cut: "Cut",
+    paste: "Paste",
+    fold: "Fold",
+    unfold: "Unfold",
+    mute: "Leave out",
+    bypass: "Bypass",
+    mode: "Change when it runs",
+    seedControl: "Change how the seed is chosen",
+    drawSeed: "Draw seed",
+    renameNode: "Rename node",
+    renameFrame: "Rename frame",
+    note: "Change note",
+    fitFrame: "Fit frame",
+  },
+
+  run: {
+    node: (id: string) => `Node ${id}`,
+    answered: (status: string) => `The server answered ${status}`,
+    silent: "The run failed without saying why.",
+    failed: "Failed",
+    cancelled: "Cancelled",
+    stopping: "Stopping…",
+    done: (seconds: string) => `Done in ${seconds} s`,
+    nothing: (title: string) =>
+      `Nothing can show what ${title} gives. Run to a node that gives a picture.`,
+    mend: (count: number) => `${count} problems to mend before a run.`,
+    unreached: (why: string) => `The server could not be reached. ${why}`,
+    notCancelled: (why: string) => `Cancel did not reach the server. ${why}`,
+    forgotten: "The server no longer knows this run. Run it again.",
+  },
+
+  files: {
+    saved: (name: string) => `Saved ${name}`,
+    kinds: "Only JSON and pictures can be opened.",
+    refused: (name: string, why: string) => `${name} was not opened. ${why}`,
+    opened: (name: string) => `Opened ${name}. Undo brings back what was here.`,
+    none: "It carries no workflow.",
+    added: (name: string) => `Added ${name}`,
+    notUploaded: (name: string, why: string) => `${name} could not be uploaded. ${why}`,
+    notMasked: (why: string) => `The mask could not be kept. ${why}`,
+    notPasted: (why: string) => `That could not be pasted. ${why}`,
+    nothing: "Nothing is in it.",
+    notKept: (why: string) => `The draft could not be kept. ${why}`,
+  },
+
+  dialog: {
+    close: "Close",
+  },
+
+  palette: {
+    title: "Commands",
+    search: "Search commands",
+    hint: "What do you want to do?",
+    none: "No command is called that.",
+  },
+
+  menus: {
+    sheet: "Menu of the sheet",
+    node: "Menu of the node",
+    frame: "Menu of the frame",
+    wire: "Menu of the wire",
+  },
+
+  shortcuts: {
+    title: "Keyboard and mouse",
+    drawn: "The canvas is drawn with React Flow.",
+    or: " or ",
+    gestures: {
+      add: ["Add node here", "Double click on the sheet"],
+      connect: ["Connect", "Drag from one socket to another"],
+      find: ["Find a fitting node", "Drop a wire on the sheet"],
+      several: ["Select several", "Shift and drag on the sheet"],
+      free: ["Move without snapping", (key: string) => `Hold ${key} while dragging`],
+      menu: ["Menu of a node, wire or frame", (key: string) => `Right click, or ${key}`],
+      number: ["Change a number", "Drag it sideways, or use the arrow keys"],
+      rename: ["Rename a node", "Double click on its title"],
+      copy: "Copy, cut and paste nodes",
+    } as Gestures,
+  },
+
+  connect: {
+    title: "Connect",
+    search: "Search connections",
+    list: "Connections",
+    hint: "From which socket to which",
+    none: "Nothing else here fits this node.",
+  },
+
+  nodes: {
+    search: "Search nodes",
+    list: "Nodes",
+    hint: "Add a node",
+    taking: (type: string) => `Nodes that take ${type}`,
+    giving: (type: string) => `Nodes that give ${type}`,
+    none: "No node fits.",
+  },
+
+  help: {
+    pages: "Pages of help",
+    about: "About",
+    source: "Source",
+    takes: "Takes",
+    gives: "Gives",
+    range: (min: number, max: number) => `, ${min} to ${max}`,
+    optional: ", optional",
+  },
+
+  source: {
+    files: "Files",
+    node: "The node",
+    course: "What it runs",
+    back: "Back",
+  },
+
+  inspector: {
+    several: (count: number) => `${count} nodes are chosen.`,
+    none: "Choose a node or a frame to see all about it.",
+    unknown: (classType: string) => `${classType} is not installed here.`,
+    title: "Title",
+    frame: "Frame",
+    note: "Note",
+    notePlaceholder: "What the frame is for",
+    runs: "Runs",
+    modes: { always: "Always", mute: "Never: left out", bypass: "Never: bypassed" },
+    seed: "Seed is",
+    seeds: {
+      fixed: "Kept",
+      randomize: "Drawn anew for each run",
+      increment: "The next for each run",
+    },
+    about: "About this node",
+    from: (title: string) => `from ${title}`,
+    wired: "wired",
+  },
+
+  queue: {
+    hold: "Hold what waits",
+    resume: "Go on with what waits",
+    empty: "Nothing runs and nothing waits.",
+    running: "Running",
+    waiting: "Waiting",
+    held: "Held",
+    clear: "Clear",
+    unfinished: "Not finished",
+    unreached: (why: string) => `That did not reach the server. ${why}`,
+    wordless: "A run without words",
+    own: "from here",
+    seed: (seed: string) => `seed ${seed}`,
+    earlier: (name: string) => `Run ${name} earlier`,
+    later: (name: string) => `Run ${name} later`,
+    again: (name: string) => `Try ${name} again`,
+    cancel: (name: string) => `Cancel ${name}`,
+  },
+
+  history: {
+    search: "Search by prompt",
+    words: "Words of the prompt",
+    empty: "What you make appears here.",
+    none: "No picture with these words.",
+    pictures: "Pictures",
+    older: "Show older ones",
+    reuse: (name: string) => `Use the settings of ${name}`,
+    reused:
+      "These are the settings of that picture, seed included. Undo brings back what was here.",
+    forgotten: "The server no longer knows how this was made.",
+    unread: (why: string) => `The settings could not be read. ${why}`,
+  },
+
+  lightbox: {
+    title: "Picture",
+    previous: "Previous picture",
+    next: "Next picture",
+    place: (at: number, count: number) => `${at} of ${count}`,
+    beside: (one: string, other: string) => `${one}, beside ${other}`,
+    compare: "Compare with another picture",
+    reuse: "Use these settings",
+    download: "Download",
+    share: "How much of the first picture is shown",
+    percent: (share: number) => `${share} percent`,
   },
 
   form: {

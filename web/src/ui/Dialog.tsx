@@ -2,6 +2,7 @@
 
 import { X } from "lucide-react";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef } from "react";
+import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 import styles from "@/ui/ui.module.css";
 
@@ -45,7 +46,7 @@ export function Dialog(props: DialogProps) {
       {!bare && (
         <header className={styles.dialogTitle}>
           <h2>{title}</h2>
-          <IconButton icon={X} label="Close" onClick={onClose} />
+          <IconButton icon={X} label={t.dialog.close} onClick={onClose} />
         </header>
       )}
       {children}

@@ -5,6 +5,7 @@ import { type DragEvent, useRef, useState } from "react";
 import { takeUpload } from "@/app/uploads";
 import { useWorkbench } from "@/app/workbench";
 import { inputPicture, pictureUrl } from "@/runtime/picture";
+import { t } from "@/strings/strings";
 import { ComboField } from "@/widgets/fields";
 import { labelOf, type WidgetProps } from "@/widgets/widget";
 import styles from "@/widgets/widgets.module.css";
@@ -49,8 +50,8 @@ export function ImageField(props: WidgetProps) {
         <button
           type="button"
           className={styles.die}
-          aria-label={`Choose a file for ${labelOf(props)}`}
-          title="Choose a file"
+          aria-label={t.widgets.chooseFor(labelOf(props))}
+          title={t.widgets.choose}
           onClick={() => picker.current?.click()}
         >
           <ImagePlus size={14} />
@@ -59,8 +60,8 @@ export function ImageField(props: WidgetProps) {
           <button
             type="button"
             className={styles.die}
-            aria-label={`Paint a mask for ${labelOf(props)}`}
-            title="Paint a mask"
+            aria-label={t.widgets.maskFor(labelOf(props))}
+            title={t.actions.mask}
             onClick={() =>
               workbench.view.setState({ mask: { node: props.node, input: props.input.name } })
             }
@@ -74,14 +75,14 @@ export function ImageField(props: WidgetProps) {
         type="file"
         accept="image/*"
         hidden
-        aria-label={`File for ${labelOf(props)}`}
+        aria-label={t.widgets.fileFor(labelOf(props))}
         onChange={(event) => void take(event.target.files?.[0])}
       />
       <div className={styles.thumbnail}>
         {name ? (
           <img src={pictureUrl(inputPicture(name))} alt={name} draggable={false} />
         ) : (
-          <span>Drop a picture here</span>
+          <span>{t.widgets.drop}</span>
         )}
       </div>
     </fieldset>

@@ -3,22 +3,17 @@
 import { Dices, ListPlus, Lock } from "lucide-react";
 import { useRecord, useWorkbench } from "@/app/workbench";
 import { setMeta } from "@/document/commands";
+import { t } from "@/strings/strings";
 import { NumberField } from "@/widgets/NumberField";
 import type { WidgetProps } from "@/widgets/widget";
 import styles from "@/widgets/widgets.module.css";
-
-const SAID = {
-  randomize: "Each run draws a new seed. Click to keep this one.",
-  increment: "Each run takes the next seed. Click to keep this one.",
-  fixed: "This seed is kept. Click to draw a new one for each run.",
-} as const;
 
 export function SeedField(props: WidgetProps) {
   const { document } = useWorkbench();
   const control = useRecord(props.node)?._meta.seed_control ?? "fixed";
   const kept = control === "fixed";
   const toggle = () => {
-    const label = kept ? "Draw a seed for each run" : "Keep the seed";
+    const label = kept ? t.widgets.drawSeed : t.widgets.keepSeed;
     document.apply(setMeta(props.node, label, { seed_control: kept ? "randomize" : "fixed" }));
   };
   return (
@@ -27,8 +22,8 @@ export function SeedField(props: WidgetProps) {
         type="button"
         className={styles.die}
         aria-pressed={!kept}
-        aria-label={`Dice of ${props.nodeTitle}`}
-        title={SAID[control]}
+        aria-label={t.widgets.dice(props.nodeTitle)}
+        title={t.widgets.seeds[control]}
         onClick={toggle}
       >
         {control === "randomize" && <Dices size={14} />}

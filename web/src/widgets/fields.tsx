@@ -4,6 +4,7 @@ import { type ChangeEvent, useEffect, useRef, useState } from "react";
 import { useView, useWorkbench } from "@/app/workbench";
 import { parseJson } from "@/document/numbers";
 import type { Json } from "@/document/types";
+import { t } from "@/strings/strings";
 import { labelOf, type WidgetProps } from "@/widgets/widget";
 import styles from "@/widgets/widgets.module.css";
 
@@ -61,11 +62,11 @@ export function ComboField(props: WidgetProps) {
       className={styles.combo}
       aria-label={labelOf(props)}
       aria-invalid={missing}
-      title={missing && current ? `${current} is not here` : current}
+      title={missing && current ? t.widgets.missing(current) : current}
       value={current}
       onChange={(event) => onChange(event.target.value)}
     >
-      {missing && <option value={current}>{current ? shown(current) : "none there"}</option>}
+      {missing && <option value={current}>{current ? shown(current) : t.widgets.none}</option>}
       {choices.map((choice) => (
         <option key={choice} value={choice}>
           {shown(choice)}
