@@ -11,7 +11,7 @@ from safelight.diffusion.latent import SD1
 from safelight.diffusion.schedule import NoiseSchedule, scaled_linear
 from safelight.graph.folders import Folders
 from safelight.graph.node import NullContext
-from safelight.library import custom_sampling, samplers, schedulers
+from safelight.library import custom_sampling, euler_samplers, samplers, schedulers
 from safelight.library.conditioning import CLIPTextEncode
 from safelight.library.latent import EmptyLatentImage
 from safelight.library.loading import CheckpointLoaderSimple, Parts
@@ -208,8 +208,14 @@ def test_guidance_of_one_prompt_ignores_negatives(
 
 
 SETTINGS: list[Any] = [
-    pytest.param(samplers.SamplerEulerAncestral(), "euler_ancestral", id="euler_ancestral"),
-    pytest.param(samplers.SamplerEulerAncestralCFGPP(), "euler_ancestral_cfg_pp", id="cfg_pp"),
+    pytest.param(euler_samplers.SamplerEulerAncestral(), "euler_ancestral", id="euler_ancestral"),
+    pytest.param(
+        euler_samplers.SamplerEulerAncestralCFGPP(), "euler_ancestral_cfg_pp", id="cfg_pp"
+    ),
+    pytest.param(
+        euler_samplers.SamplerEulerCFGpp(rule="regular"), "euler_cfg_pp", id="euler_cfg_pp"
+    ),
+    pytest.param(samplers.SamplerLCMUpscale(upscale_method="bislerp"), "lcm", id="lcm_growing"),
     pytest.param(samplers.SamplerLMS(), "lms", id="lms"),
     pytest.param(samplers.SamplerDPMPP_3M_SDE(noise_device="cpu"), "dpmpp_3m_sde", id="3m"),
     pytest.param(
@@ -246,7 +252,7 @@ def test_a_sampler_node_with_its_defaults_is_the_sampler_of_the_menu(
 @pytest.mark.parametrize(
     ("node", "other"),
     [
-        (samplers.SamplerEulerAncestral(eta=0.5), samplers.SamplerEulerAncestral()),
+        (euler_samplers.SamplerEulerAncestral(eta=0.5), euler_samplers.SamplerEulerAncestral()),
         (samplers.SamplerLMS(order=1), samplers.SamplerLMS(order=2)),
         (
             samplers.SamplerER_SDE(solver_type="ODE"),
@@ -265,3 +271,32 @@ def test_settings_of_a_sampler_node_reach_the_walk(
     own, _ = walk(guider, ctx, sampler=node.run(CTX))
     its, _ = walk(guider, ctx, sampler=other.run(CTX))
     assert not torch.allclose(own.samples, its.samples)
+
+
+def test_the_alternative_rule_adds_what_guidance_adds_twice(
+    parts: Parts, prompts: tuple[Conditioning, Conditioning], ctx: NullContext
+) -> None:
+    """2 D - U = U + 2 w (C - U): it is Euler with twice the scale."""
+    once, twice = (
+        custom_sampling.CFGGuider(
+            model=parts.model, positive=prompts[0], negative=prompts[1], cfg=scale
+        ).run(CTX)
+        for scale in (1.5, 3.0)
+    )
+    beyond = euler_samplers.SamplerEulerCFGpp(rule="alternative").run(CTX)
+    own, _ = walk(once, ctx, sampler=beyond)
+    plain, _ = walk(twice, ctx, sampler=named("euler"))
+    torch.testing.assert_close(own.samples, plain.samples, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("steps", "sizes"), [(-1, (16, 8)), (0, (8, 4)), (4, (16, 8))])
+def test_a_picture_grows_on_its_walk(
+    steps: int, sizes: tuple[int, int], guider: Guider, ctx: NullContext
+) -> None:
+    """To the size that was asked for, unless it has no step to grow in."""
+    node = samplers.SamplerLCMUpscale(
+        scale_ratio=2.0, scale_steps=steps, upscale_method="nearest-exact"
+    )
+    grown, guess = walk(guider, ctx, sampler=node.run(CTX))
+    assert grown.samples.shape == (1, 4, sizes[1], sizes[0])
+    assert torch.isfinite(guess.samples).all()

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.library.flow_models import network_of
 
+from safelight.diffusion.denoiser import LatentModel
 from safelight.diffusion.families import load_checkpoint, load_vae
+from safelight.diffusion.family import Family
+from safelight.diffusion.family_flow import FLUX_DEV, SD3_FAMILY
 from safelight.diffusion.split import load_denoiser
 from safelight.diffusion.taesd import TinyAutoencoder
 from safelight.diffusion.weights import MisfitError, open_checkpoint
@@ -22,6 +26,14 @@ from safelight.library.merging import (
     ModelMergeBlocks,
     ModelMergeSimple,
     ModelMergeSubtract,
+)
+from safelight.library.merging_blocks import (
+    FLUX,
+    ModelMergeFlux1,
+    ModelMergeSD1,
+    ModelMergeSD3_2B,
+    joint,
+    unet,
 )
 from safelight.library.saving import CheckpointSave, CLIPSave, Kept, ModelSave, VAESave
 from safelight.library.values import Model, Vae
@@ -127,6 +139,39 @@ def test_blocks_take_their_own_shares(parts: Parts, ctx: NullContext) -> None:
         if name.startswith(("norm_out", "conv_out", "out")):
             factor = 1.5
         torch.testing.assert_close(p, factor * weights[name], msg=name)
+
+
+def test_every_block_takes_its_own_share(parts: Parts, ctx: NullContext) -> None:
+    """The longest beginning counts; names that begin like none go with the first."""
+    first, second = parts.model, other(parts.model)
+    shares = dict.fromkeys(unet(12, 12), 1.0) | {
+        "input_blocks.1.": 0.0, "middle_block.1.": 0.5, "output_blocks.0.": 0.25
+    }  # fmt: skip
+    merged = ModelMergeSD1(model1=first, model2=second, shares=shares).run(ctx).network
+    weights = dict(first.network.named_parameters())
+    factors = {"down.0.blocks.0.": 2.0, "middle.transformer.": 1.5, "up.0.blocks.0.": 1.75}
+    for name, p in merged.named_parameters():
+        factor = next((f for begin, f in factors.items() if name.startswith(begin)), 1.0)
+        torch.testing.assert_close(p, factor * weights[name], msg=name)
+
+
+@pytest.mark.parametrize("family", [SD3_FAMILY, FLUX_DEV], ids=["sd3", "flux"])
+def test_blocks_of_transformers_merge_by_their_names_in_files(
+    family: Family, ctx: NullContext
+) -> None:
+    """Everything from the second but the first block of its kind."""
+    network = network_of(family)
+    denoiser = LatentModel(network, family.schedule(), family.prediction)
+    first = Model(network, denoiser, family.latent, family.name)
+    names = FLUX if family is FLUX_DEV else joint(24)
+    begin = "double_blocks.0." if family is FLUX_DEV else "joint_blocks.0."
+    node = ModelMergeFlux1 if family is FLUX_DEV else ModelMergeSD3_2B
+    shares = dict.fromkeys(names, 0.0) | {begin: 1.0}
+    merged = node(model1=first, model2=other(first), shares=shares).run(ctx).network
+    inside = ("double_blocks.0.", "blocks.0.")
+    for name, p in merged.named_parameters():
+        factor = 1.0 if name.startswith(inside) else 2.0
+        torch.testing.assert_close(p, factor * network.get_parameter(name), msg=name)
 
 
 def test_text_encoders_merge_too(parts: Parts, ctx: NullContext) -> None:

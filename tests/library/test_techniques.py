@@ -34,6 +34,7 @@ AnyNode = Any  # a node class, whatever its inputs
 TECHNIQUES: list[tuple[AnyNode, Settings | None, Settings]] = [
     (refinements.RescaleCFG, {"multiplier": 0.0}, {}),
     (refinements.CFGNorm, None, {}),
+    (refinements.EpsilonScaling, {"scaling_factor": 1.0}, {}),
     (refinements.CFGZeroStar, None, {}),
     (refinements.TCFG, None, {}),
     (refinements.Mahiro, None, {}),

@@ -3,8 +3,7 @@
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
-from safelight.diffusion.samplers.ancestral import dpmpp_2s_ancestral, euler_ancestral
-from safelight.diffusion.samplers.cfg_pp import euler_ancestral_cfg_pp
+from safelight.diffusion.samplers.ancestral import dpmpp_2s_ancestral, lcm_growing
 from safelight.diffusion.samplers.dpm_solver import dpm_adaptive
 from safelight.diffusion.samplers.er_sde import er_sde
 from safelight.diffusion.samplers.multistep import lms
@@ -50,45 +49,31 @@ class KSamplerSelect(Node):
         return Sampler(Method.named(self.sampler_name))
 
 
-class SamplerEulerAncestral(Node):
-    """Step lower than asked by Euler, then stir fresh noise in."""
+class SamplerLCMUpscale(Node):
+    """Let a picture grow while it is drawn, with a model distilled to a few steps.
 
-    category: ClassVar[str] = CATEGORY
-    title: ClassVar[str] = "Euler ancestral"
-    eta: Eta = 1.0
-    s_noise: NoiseScale = 1.0
-
-    def run(self, ctx: Context) -> Chosen:
-        """Bind the settings."""
-        sampler = partial(euler_ancestral, eta=self.eta, noise_scale=self.s_noise)
-        return Sampler(Method("euler_ancestral", sampler))
-
-
-class SamplerEulerAncestralCFGPP(Node):
-    """Euler ancestral that keeps the noise a picture had without guidance.
-
-    Guidance is to be small with it, between 1 and 2.
+    Its first steps end in a larger guess each, which is drowned again and drawn on.
     """
 
     category: ClassVar[str] = CATEGORY
-    title: ClassVar[str] = "Euler ancestral, CFG++"
-    eta: Annotated[
-        float,
-        Range(0.0, 1.0, step=0.01),
-        Label("Fresh noise"),
-        Help("The share of each step's noise that is fresh; 0 stirs none in."),
+    title: ClassVar[str] = "LCM that grows"
+    scale_ratio: Annotated[
+        float, Range(0.1, 20.0, step=0.01), Label("Grow to"), Help("Times as high and wide.")
     ] = 1.0
-    s_noise: Annotated[
-        float,
-        Range(0.0, 10.0, step=0.01),
-        Label("Noise scale"),
-        Help("What fresh noise is multiplied by."),
-    ] = 1.0
+    scale_steps: Annotated[
+        int, Range(-1, 1000, step=1), Label("Steps to grow in"), Help("-1 is half of all.")
+    ] = -1
+    upscale_method: Annotated[
+        Literal["bislerp", "nearest-exact", "bilinear", "area", "bicubic"], Label("Method")
+    ]
 
     def run(self, ctx: Context) -> Chosen:
         """Bind the settings."""
-        sampler = partial(euler_ancestral_cfg_pp, eta=self.eta, noise_scale=self.s_noise)
-        return Sampler(Method("euler_ancestral_cfg_pp", sampler))
+        growths = None if self.scale_steps < 0 else self.scale_steps
+        sampler = partial(
+            lcm_growing, scale=self.scale_ratio, growths=growths, method=self.upscale_method
+        )
+        return Sampler(Method("lcm_growing", sampler))
 
 
 class SamplerLMS(Node):

@@ -106,6 +106,5 @@ def walked(
     if sigmas.steps:
         x = schedule.path.end(x, sigmas.levels[-1].to(x))
     ends = (form.to_autoencoder(end).cpu() for end in (x, denoised))
-    kept = torch.zeros_like(raw) if mask is None else (mask.cpu() == 0).expand_as(raw)
-    results = (torch.where(kept > 0, raw, end) for end in ends)
+    results = ends if mask is None else (torch.where(mask.cpu() == 0, raw, end) for end in ends)
     return Walked(*(latent.with_samples(result, form) for result in results))

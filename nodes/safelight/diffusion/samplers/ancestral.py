@@ -12,11 +12,13 @@ Source: Song et al. 2020 (arXiv:2010.02502), section 4.1; named in each function
 from collections.abc import Iterator
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from safelight.diffusion.denoiser import Denoiser
 from safelight.diffusion.noise import Noise
 from safelight.diffusion.path import ADDED, Path
+from safelight.diffusion.resample import resize
 from safelight.diffusion.samplers.step import Step, stir, toward
 
 
@@ -124,6 +126,41 @@ def lcm(
         denoised = denoise(x, s)
         x = denoised if to == 0 else path.noised(denoised, noise(s, to), to)
         yield Step(x, denoised)
+
+
+def lcm_growing(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    *,
+    noise: Noise,
+    path: Path = ADDED,
+    scale: float = 1.0,
+    growths: int | None = None,
+    method: str = "bislerp",
+) -> Iterator[Step]:
+    """The same, with a guess that is resampled in each of the first steps until it has grown.
+
+    It ends `scale` times as high and wide, after `growths` even steps (None: half of all).
+    """
+    height, width = x.shape[-2:]
+    count = max(len(sigmas) // 2, 1) if growths is None else min(growths, len(sigmas))
+    for i, (s, to) in enumerate(pairwise(sigmas)):
+        x = denoised = denoise(x, s)
+        if i < count and scale != 1:
+            factor = 1 + (scale - 1) * (i + 1) / count
+            x = resize(x, round(height * factor), round(width * factor), method)
+        if to > 0:
+            x = path.noised(x, _filling(x, noise, s, to), to)
+        yield Step(x, denoised)
+
+
+def _filling(x: Tensor, noise: Noise, s: Tensor, to: Tensor) -> Tensor:
+    """Draw noise for a latent of any size, by as many draws as it takes."""
+    drawn = [noise(s, to)]
+    while sum(map(Tensor.numel, drawn)) < x.numel():
+        drawn.append(noise(s, to))
+    return torch.cat([draw.flatten() for draw in drawn])[: x.numel()].reshape(x.shape)
 
 
 def halfway(path: Path, s: Tensor, to: Tensor) -> Tensor:

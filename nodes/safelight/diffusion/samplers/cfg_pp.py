@@ -65,6 +65,14 @@ def euler_ancestral_cfg_pp(
         yield Step(x, denoised)
 
 
+def euler_beyond(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, noise: Noise) -> Iterator[Step]:
+    """Euler with D + (D - U) in place of D: what guidance added is added twice."""
+    for s, to in pairwise(sigmas):
+        denoised, unguided = both(denoise, x, s)
+        x = toward(2 * denoised - unguided, x, s, to)
+        yield Step(x, denoised)
+
+
 def dpmpp_2s_ancestral_cfg_pp(
     denoise: Denoiser,
     x: Tensor,
