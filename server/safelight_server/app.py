@@ -22,6 +22,7 @@ from safelight_server.routes import (
     pictures,
     queue,
     users,
+    workflow_runs,
     workflows,
 )
 from safelight_server.security import Handler, add_headers, guard
@@ -31,7 +32,7 @@ UPLOAD_LIMIT = 100 * 2**20
 # In this order: the pages match whatever nothing else does.
 _PARTS = (
     *(health, queue, jobs, conversion, events, nodes),
-    *(models, pictures, users, workflows, packs, listen, page),
+    *(models, pictures, users, workflows, workflow_runs, packs, listen, page),
 )
 _log = logging.getLogger("safelight.server")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safelight_server.protocol import JsonObject
+from safelight_server.workflows_calls import LONGEST_WAIT, WorkflowRun
 from safelight_server.workflows_records import (
     Workflow,
     WorkflowPatch,
@@ -18,9 +19,11 @@ SCHEMAS: Sequence[type[Any]] = (
     WorkflowPost,
     WorkflowPut,
     WorkflowPatch,
+    WorkflowRun,
 )
 _TEXT: JsonObject = {"type": "string"}
 _WHOLE: JsonObject = {"type": "integer"}
+_SWITCH: JsonObject = {"enum": ["true", "false"]}
 _ONE = "/api/workflows/{id}"
 
 
@@ -36,17 +39,26 @@ QUERIES: Mapping[str, Mapping[str, JsonObject]] = {
     "/api/workflows": {
         "search": {"type": "string", "description": "Words that all occur, in any case."},
         "tag": {"type": "string", "description": "Tags that it has all of, apart by commas."},
-        "deleted": {"enum": ["true", "false"]},
+        "deleted": _SWITCH,
         "sort_by": {"enum": ["changed", "created", "name"]},
         "limit": {"type": "integer", "minimum": 1, "maximum": 500},
         "offset": _WHOLE,
     },
+    f"{_ONE}/run": {
+        "wait": {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT},
+        "version": _WHOLE,
+        "client_id": _TEXT,
+        "prompt_id": {"type": "string", "description": "Of the job; said twice, it runs once."},
+        "front": _SWITCH,
+    },
+    f"{_ONE}/schema": {"version": _WHOLE},
     f"{_ONE}/diff": {"from": _WHOLE, "to": _WHOLE},
 }
 BODIES: Mapping[tuple[str, str], JsonObject] = {
     ("POST", "/api/workflows"): _of(WorkflowPost),
     ("PUT", _ONE): _of(WorkflowPut),
     ("PATCH", _ONE): _of(WorkflowPatch),
+    ("POST", f"{_ONE}/run"): {"type": "object", "description": "As its schema says."},
     ("PUT", f"{_ONE}/thumbnail"): {
         "type": "object",
         "properties": {"job": _TEXT, "filename": _TEXT, "type": _TEXT, "subfolder": _TEXT},
@@ -60,6 +72,7 @@ ANSWERS: Mapping[tuple[str, str], JsonObject] = {
     ("PATCH", _ONE): _of(Workflow),
     ("DELETE", _ONE): _of(Workflow),
     ("POST", f"{_ONE}/restore"): _of(Workflow),
+    ("POST", f"{_ONE}/run"): _of(WorkflowRun),
     ("GET", f"{_ONE}/versions"): _list("versions", WorkflowVersion),
     ("PUT", f"{_ONE}/thumbnail"): _of(Workflow),
     ("DELETE", f"{_ONE}/thumbnail"): _of(Workflow),

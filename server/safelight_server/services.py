@@ -22,6 +22,7 @@ from safelight_server.switches import Switches
 from safelight_server.userdata import UserFiles
 from safelight_server.workers import Worker
 from safelight_server.workflows import Library
+from safelight_server.workflows_calls import Calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Services:
     settings: Settings
     book: LogBook
     library: Library
+    calls: Calls
 
     @classmethod
     def of(cls, options: ServeOptions, policy: Policy) -> "Services":
@@ -59,6 +61,7 @@ class Services:
         jobs = Jobs(store, Switches(database), dispatcher, clients, shelf, folders)
         worker = Worker(options.worker_arguments(), dispatcher, shelf, book.write)
         dispatcher.employ(worker)
+        library, listing = Library(database, shelf), Listing(database)
         user = UserFiles(options.home / "user" / "default")
         return cls(
             options=options,
@@ -70,14 +73,15 @@ class Services:
             store=store,
             dispatcher=dispatcher,
             jobs=jobs,
-            listing=Listing(database),
+            listing=listing,
             log=EventLog(database, store.news),
             metrics=metrics,
             worker=worker,
             user=user,
             settings=Settings(user),
             book=book,
-            library=Library(database, shelf),
+            library=library,
+            calls=Calls(library, shelf, folders, jobs, listing, store),
         )
 
 
