@@ -6,6 +6,12 @@ fast; the mapped original is left alone, so the same file can serve two placemen
 are kept tensor by tensor: a variant that shares tensors with its original (see `variant`)
 shares their copies too, and placing it converts only what is its own.
 
+Room.  Copies lie on a `shelf` with a budget of bytes.  Where it is too small, copies that are
+not in use make room; where that is not enough, a part of the network is streamed (see
+`streaming`): its weights stay in the file and are converted each time they are used.  A
+network whose weights already are in the right place and format is used as it lies: if that
+is a mapped file, the system reads and drops its pages as it sees fit.
+
 Formats.  float32 is exact and the reference.  bfloat16 has float32's range with 8 bits of
 precision; on a CPU it pays only where the processor multiplies it natively (AVX512-BF16
 or AMX), elsewhere it is emulated and slow.  float16 has more precision and overflows past
@@ -16,17 +22,22 @@ Layout.  Keep NCHW: on a CPU, GroupNorm and SiLU are several times slower in cha
 than in NCHW (measured with torch 2.13), which costs more than the convolutions win.
 """
 
-from collections.abc import Callable, Generator, MutableMapping
+from collections.abc import Callable, Generator, Iterator, MutableMapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Literal, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from safelight.diffusion.shelf import Copy, Shelf
+from safelight.diffusion.streaming import Bytes, Streamed, lasting
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -35,6 +46,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})  # as Linux names the abilities
+# How errors speak of too little memory that are of no type of their own.
+SHORTAGES = ("can't allocate memory", "not enough memory", "bad_alloc", "STATUS_ALLOC_FAILED")
+STRETCH = 256 * 2**20  # bytes of a file that are read before they are let go of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +113,44 @@ def cpu_has_bfloat16(abilities: Path = Path("/proc/cpuinfo")) -> bool:
 def resident(network: Network, placement: Placement) -> Generator[Network, None, None]:
     """Lend a network that computes at `placement`, gradients off.
 
-    The copy is made at the first use and kept for as long as `network` itself lives.  A
+    A copy is made at the first use and kept while `network` lives and there is room for it.  A
     network that is already there is lent as it is.
     """
-    placed = _placed(network, placement)
     with torch.no_grad():  # not inference mode, whose tensors nobody may later write to
-        yield placed
+        if all(_fits(tensor, placement) for tensor in _tensors(network)):
+            yield network
+            return
+        with SHELF.lent(copy := _copy(network, placement)):
+            assert isinstance(copy.network, type(network))
+            yield copy.network
+
+
+def limit(budget: Bytes) -> None:
+    """Say how many bytes of copies may be kept; what is too much goes at once.
+
+    Raises:
+        ValueError: the budget is negative or no number.
+    """
+    if not budget >= 0:
+        raise ValueError(f"a memory budget of {budget} bytes cannot be kept: want 0 or more")
+    with SHELF.lock:
+        SHELF.budget = budget
+        SHELF.clear()
+
+
+def relieve() -> None:
+    """Drop all copies that nobody is using, since memory has run out."""
+    with SHELF.lock:
+        SHELF.empty()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether an error means that there was too little memory, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SHORTAGES)
 
 
 def lies_in_file(network: nn.Module, forget: Callable[[], None]) -> None:
@@ -131,29 +177,80 @@ def converted(tensor: Tensor, placement: Placement) -> Tensor:
     return tensor.to(placement.device, placement.dtype)
 
 
-# network -> its copies by placement; weak, so that a dropped model frees its memory.
-_COPIES: WeakKeyDictionary[nn.Module, dict[Placement, nn.Module]] = WeakKeyDictionary()
+# The copies of this process, which shares one memory.
+SHELF = Shelf()
 
-
-# tensor of a network -> its copies by placement, for all networks that share it.
-_CONVERTED: MutableMapping[Tensor, dict[Placement, Tensor]] = WeakTensorKeyDictionary()
+# tensor of a network -> its copies by placement, for all networks that share it; weak, so that
+# it is the copies of networks that keep them.
+_CONVERTED: MutableMapping[Tensor, dict[Placement, ref[Tensor]]] = WeakTensorKeyDictionary()
 
 # network -> how to let go of the file its tensors are mapped from.
 _FILES: WeakKeyDictionary[nn.Module, Callable[[], None]] = WeakKeyDictionary()
 
 
-def _placed(network: Network, placement: Placement) -> Network:
+@dataclass(eq=False)
+class _Reader:
+    """Converts the tensors of a network, letting go of their file every now and then."""
+
+    placement: Placement
+    forget: Callable[[], None]
+    unforgotten: int = 0  # bytes
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """Return a tensor at the placement."""
+        copy = _at(tensor, self.placement)
+        self.unforgotten += tensor.nbytes
+        if self.unforgotten > STRETCH:
+            self.forget()
+            self.unforgotten = 0
+        return copy
+
+
+def _copy(network: nn.Module, placement: Placement) -> Copy:
     """Return the copy of `network` at `placement`, making it if need be."""
-    tensors = [*network.parameters(), *network.buffers()]
-    if all(_fits(tensor, placement) for tensor in tensors):
-        return network
-    copies = _COPIES.setdefault(network, {})
-    if placement not in copies:
-        copies[placement] = _copied(network, placement)
-        _FILES.get(network, lambda: None)()
-    copy = copies[placement]
-    assert isinstance(copy, type(network))
-    return copy
+    with SHELF.lock:
+        copy = SHELF.find(network, placement)
+        if copy is not None:
+            return copy
+        try:
+            copy = _copied(network, placement, inf)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+        if copy is None:
+            relieve()
+            copy = _copied(network, placement, 0)
+        SHELF.put(network, placement, copy)
+        return copy
+
+
+def _copied(network: nn.Module, placement: Placement, most: Bytes) -> Copy:
+    """Copy the structure of a network around weights at `placement`, keeping `most` new bytes.
+
+    `deepcopy` is handed the new weights as if it had made them, so the originals are read once
+    each and never copied as they are.
+    """
+    tensors = {id(tensor): tensor for tensor in _tensors(network)}
+    sizes = {name: _size(tensor, placement) for name, tensor in tensors.items()}
+    known = {name: _known(tensor, placement) for name, tensor in tensors.items()}
+    made = {name: copy for name, copy in known.items() if copy is not None}
+    new = {name: size for name, size in sizes.items() if name not in made}
+    vacant = SHELF.vacant
+    room = SHELF.clear(sum(new.values()), {id(made[name]): sizes[name] for name in made})
+    lasts = lasting(new, min(room, most))
+    read = _Reader(placement, _FILES.get(network, lambda: None))
+    made |= {name: _kept(tensors[name], read) for name in new if name in lasts}
+    owned = {id(copy): sizes[name] for name, copy in made.items()}
+    made |= {name: _streamed(tensors[name], read) for name in new if name not in lasts}
+    copy = deepcopy(network, dict[int, object](made))
+    read.forget()
+    return Copy(copy, owned, inf if len(lasts) == len(new) else vacant)
+
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    """Yield the weights of a network; what two layers own comes twice."""
+    yield from network.parameters()
+    yield from network.buffers()
 
 
 def _fits(tensor: Tensor, placement: Placement) -> bool:
@@ -162,31 +259,38 @@ def _fits(tensor: Tensor, placement: Placement) -> bool:
     return there and (tensor.dtype == placement.dtype or not tensor.is_floating_point())
 
 
-def _copied(network: Network, placement: Placement) -> Network:
-    """Copy the structure of a network around converted tensors, tensor by tensor.
-
-    `deepcopy` is handed the converted tensors as if it had made them, so the originals are
-    read once each and never copied as they are.
-    """
-    made: dict[int, object] = {}
-    for tensor in (*network.parameters(), *network.buffers()):
-        made[id(tensor)] = _shared(tensor, placement)
-    return deepcopy(network, made)
+def _size(tensor: Tensor, placement: Placement) -> int:
+    """Return the bytes of a tensor's copy; one that is there already needs none."""
+    return 0 if _fits(tensor, placement) else tensor.numel() * _dtype(tensor, placement).itemsize
 
 
-def _shared(tensor: Tensor, placement: Placement) -> Tensor:
-    """Return the copy of a tensor that every network which has the tensor gets."""
-    if tensor not in _CONVERTED:
-        _CONVERTED[tensor] = {}
-    copies = _CONVERTED[tensor]
-    if placement not in copies:
-        copy = _at(tensor, placement)
-        weight = isinstance(tensor, nn.Parameter)
-        copies[placement] = nn.Parameter(copy, requires_grad=False) if weight else copy
-    return copies[placement]
+def _known(tensor: Tensor, placement: Placement) -> Tensor | None:
+    """Return the copy of a tensor that another network has, if there is one."""
+    copy = _CONVERTED.get(tensor, {}).get(placement)
+    return None if copy is None else copy()
+
+
+def _kept(tensor: Tensor, read: _Reader) -> Tensor:
+    """Return a copy of a tensor, for every network that has the tensor."""
+    copy = read(tensor)
+    if isinstance(tensor, nn.Parameter):
+        copy = nn.Parameter(copy, requires_grad=False)
+    _CONVERTED.setdefault(tensor, {})[read.placement] = ref(copy)
+    return copy
+
+
+def _streamed(tensor: Tensor, read: _Reader) -> Tensor:
+    """Return a stand-in for a tensor that is read when it is used."""
+    placement = read.placement
+    looks = torch.empty_like(tensor, dtype=_dtype(tensor, placement), device="meta")
+    return Streamed(partial(read, tensor), looks, placement.device)
 
 
 def _at(tensor: Tensor, placement: Placement) -> Tensor:
-    """Return a tensor at `placement`; whole numbers keep their format."""
-    dtype = placement.dtype if tensor.is_floating_point() else tensor.dtype
-    return tensor.detach().to(placement.device, dtype)
+    """Return a tensor at `placement`."""
+    return tensor.detach().to(placement.device, _dtype(tensor, placement))
+
+
+def _dtype(tensor: Tensor, placement: Placement) -> torch.dtype:
+    """Return the format of a tensor's copy; whole numbers keep theirs."""
+    return placement.dtype if tensor.is_floating_point() else tensor.dtype

@@ -31,6 +31,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from safelight.diffusion import memory
 from safelight.diffusion.residual import ResidualBlock
 from safelight.diffusion.vae import AutoencoderKL, Gaussian, Grow, Level, Shrink
 
@@ -101,23 +102,19 @@ def encoded(vae: AutoencoderKL, image: Float[Tensor, "B 3 H W"], side: int) -> G
     return vae.gaussian(encoder.conv_out(h))
 
 
-def sparing(whole: Callable[[], Result], in_parts: Callable[[], Result]) -> Result:
-    """Compute `whole`; if the memory does not suffice, compute `in_parts` instead."""
-    try:
-        return whole()
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out_of_memory(error):
-            raise
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return in_parts()
+def sparing(*ways: Callable[[], Result]) -> Result:
+    """Compute the first of several ways to the same; where memory runs out, the next.
 
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that there was too little memory, on any device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    Copies of networks that nobody is using are dropped before another way is tried.
+    """
+    for way in ways[:-1]:
+        try:
+            return way()
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+        memory.relieve()  # only now, when the error holds on to nothing any more
+    return ways[-1]()
 
 
 def blended(

@@ -10,7 +10,7 @@ from safelight.diffusion.vae import AutoencoderKL
 from safelight.graph.node import Context
 from safelight.library.values import Image, Latent, Vae
 
-FALLBACK = 512  # pixels of a tile's side, where memory ran out for the whole
+FALLBACKS = (512, 256, 128)  # pixels of a tile's side, where memory ran out for the whole
 
 
 def developed(ctx: Context, latent: Latent, vae: Vae, side: int | None = None) -> Image:
@@ -33,7 +33,8 @@ def developed(ctx: Context, latent: Latent, vae: Vae, side: int | None = None) -
         def one_by_one(one: Tensor) -> Tensor:
             if side:
                 return in_tiles(one, side)
-            return tiling.sparing(partial(whole, one), partial(in_tiles, one, FALLBACK))
+            parts = (partial(in_tiles, one, side) for side in FALLBACKS)
+            return tiling.sparing(partial(whole, one), *parts)
 
         pictures = [one_by_one(one) for one in raw[:, None]]
     return Image.from_planes((torch.cat(pictures) + 1) / 2)
@@ -59,7 +60,8 @@ def exposed(ctx: Context, planes: Tensor, vae: Vae, side: int | None = None) -> 
         def one_by_one(one: Tensor) -> Tensor:
             if side:
                 return in_tiles(one, side)
-            return tiling.sparing(partial(whole, one), partial(in_tiles, one, FALLBACK))
+            parts = (partial(in_tiles, one, side) for side in FALLBACKS)
+            return tiling.sparing(partial(whole, one), *parts)
 
         means = [one_by_one(one) for one in middle[:, None]]
     return Latent(torch.cat(means), vae.format)
