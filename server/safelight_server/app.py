@@ -21,6 +21,7 @@ from safelight_server.routes import (
     page,
     pictures,
     queue,
+    sharing,
     users,
     workflow_runs,
     workflows,
@@ -32,7 +33,7 @@ UPLOAD_LIMIT = 100 * 2**20
 # In this order: the pages match whatever nothing else does.
 _PARTS = (
     *(health, queue, jobs, conversion, events, nodes),
-    *(models, pictures, users, workflows, workflow_runs, packs, listen, page),
+    *(models, pictures, users, workflows, workflow_runs, sharing, packs, listen, page),
 )
 _log = logging.getLogger("safelight.server")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safelight_server.protocol import JsonObject
+from safelight_server.sharing import Share
 from safelight_server.workflows_calls import LONGEST_WAIT, WorkflowRun
 from safelight_server.workflows_records import (
     Workflow,
@@ -20,6 +21,7 @@ SCHEMAS: Sequence[type[Any]] = (
     WorkflowPut,
     WorkflowPatch,
     WorkflowRun,
+    Share,
 )
 _TEXT: JsonObject = {"type": "string"}
 _WHOLE: JsonObject = {"type": "integer"}
@@ -58,6 +60,7 @@ BODIES: Mapping[tuple[str, str], JsonObject] = {
     ("POST", "/api/workflows"): _of(WorkflowPost),
     ("PUT", _ONE): _of(WorkflowPut),
     ("PATCH", _ONE): _of(WorkflowPatch),
+    ("POST", f"{_ONE}/shares"): {"type": "object", "properties": {"version": _WHOLE}},
     ("POST", f"{_ONE}/run"): {"type": "object", "description": "As its schema says."},
     ("PUT", f"{_ONE}/thumbnail"): {
         "type": "object",
@@ -73,6 +76,8 @@ ANSWERS: Mapping[tuple[str, str], JsonObject] = {
     ("DELETE", _ONE): _of(Workflow),
     ("POST", f"{_ONE}/restore"): _of(Workflow),
     ("POST", f"{_ONE}/run"): _of(WorkflowRun),
+    ("GET", f"{_ONE}/shares"): _list("shares", Share),
+    ("POST", f"{_ONE}/shares"): _of(Share),
     ("GET", f"{_ONE}/versions"): _list("versions", WorkflowVersion),
     ("PUT", f"{_ONE}/thumbnail"): _of(Workflow),
     ("DELETE", f"{_ONE}/thumbnail"): _of(Workflow),

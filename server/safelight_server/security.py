@@ -8,6 +8,7 @@ server is bound beyond this machine or a token was set, does it carry the token?
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 # Asked by monitors and by the worker, which have credentials of their own or need none.
 _WITHOUT_TOKEN = frozenset({"/healthz", "/readyz", "/internal/worker"})
+# What a link to a workflow shows: whoever has it needs no token, and nothing else begins so.
+SHARE_TOKEN = "[A-Za-z0-9_-]{43}"
+_SHARED = re.compile(rf"/s/{SHARE_TOKEN}(\.json|/thumbnail)?")
 _COOKIE_SECONDS = 30 * 24 * 3600
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -84,7 +88,7 @@ def guard(policy: Policy) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         _check_host(policy, request)
         _check_origin(request)
-        if request.path in _WITHOUT_TOKEN:
+        if request.path in _WITHOUT_TOKEN or _is_shared(request):
             return await handler(request)
         offered = request.query.get("token")
         if offered is not None and policy.token is not None and policy.knows(offered):
@@ -144,8 +148,14 @@ def _check_origin(request: web.Request) -> None:
         )
     site = request.headers.get("Sec-Fetch-Site", "none")
     visit = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    if site not in ("none", "same-origin") and not (visit and request.path == "/"):
+    welcome = request.path == "/" or _is_shared(request)
+    if site not in ("none", "same-origin") and not (visit and welcome):
         raise Refused("forbidden_origin", "Other sites may not use this server.", status=403)
+
+
+def _is_shared(request: web.Request) -> bool:
+    reading = request.method in ("GET", "HEAD")
+    return reading and _SHARED.fullmatch(request.rel_url.raw_path) is not None
 
 
 def _netloc(origin: str) -> str:

@@ -15,6 +15,7 @@ from safelight_server.metrics import Metrics
 from safelight_server.options import ServeOptions
 from safelight_server.security import Policy
 from safelight_server.settings import Settings
+from safelight_server.sharing import Sharing
 from safelight_server.shelf import SchemaShelf
 from safelight_server.sockets import Clients
 from safelight_server.store import Store
@@ -47,6 +48,7 @@ class Services:
     book: LogBook
     library: Library
     calls: Calls
+    sharing: Sharing
 
     @classmethod
     def of(cls, options: ServeOptions, policy: Policy) -> "Services":
@@ -82,6 +84,7 @@ class Services:
             book=book,
             library=library,
             calls=Calls(library, shelf, folders, jobs, listing, store),
+            sharing=Sharing(database, library),
         )
 
 
