@@ -6,7 +6,7 @@
  */
 
 import { pastReroutes } from "@/document/reroutes";
-import { isEdge, sweep } from "@/document/subgraphs";
+import { headOf, isEdge, sweep } from "@/document/subgraphs";
 import {
   isLink,
   type Json,
@@ -190,7 +190,7 @@ export function remove(ids: readonly NodeId[], fallback: Fallback): Command {
         delete sheet.nodes[id];
       }
       if (sheet === whole) {
-        forgetNames(whole, (node) => gone.has(node));
+        forgetNames(whole, gone);
       }
       sweep(whole);
       return undefined;
@@ -199,10 +199,10 @@ export function remove(ids: readonly NodeId[], fallback: Fallback): Command {
 }
 
 /** Drop the public names of nodes that went. */
-export function forgetNames(whole: Workflow, gone: (node: NodeId) => boolean): void {
+function forgetNames(whole: Workflow, gone: ReadonlySet<NodeId>): void {
   for (const names of [whole.parameters, whole.results]) {
     for (const [name, place] of Object.entries(names)) {
-      if (gone(place.node)) {
+      if (gone.has(place.node) || gone.has(headOf(whole, place.node))) {
         delete names[name];
       }
     }

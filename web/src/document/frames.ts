@@ -2,7 +2,7 @@
 
 import { around, type Box, holds } from "@/document/boxes";
 import type { Command } from "@/document/commands";
-import type { Frame, NodeId, Position, Workflow } from "@/document/types";
+import type { Frame, NodeId, Position, Sheet } from "@/document/types";
 
 const PAD_PX = 20;
 const NOTE_LINE_PX = 20;
@@ -106,21 +106,21 @@ export interface Moved {
 }
 
 /** A move of nodes and frames, together with all that lies in those frames. */
-export function carried(workflow: Workflow, boxes: Boxes, { nodes, frames }: Moved): Moved {
+export function carried(sheet: Sheet, boxes: Boxes, { nodes, frames }: Moved): Moved {
   const all = { nodes: { ...nodes }, frames: { ...frames } };
-  for (const frame of workflow.frames) {
+  for (const frame of sheet.frames) {
     const to = frames[frame.id];
     if (!to) {
       continue;
     }
     const by = [to[0] - frame.position[0], to[1] - frame.position[1]] as const;
     for (const id of nodesIn(frame, boxes)) {
-      const position = workflow.nodes[id]?._meta.position;
+      const position = sheet.nodes[id]?._meta.position;
       if (position) {
         all.nodes[id] ??= [position[0] + by[0], position[1] + by[1]];
       }
     }
-    for (const { id, position } of framesIn(frame, workflow.frames)) {
+    for (const { id, position } of framesIn(frame, sheet.frames)) {
       all.frames[id] ??= [position[0] + by[0], position[1] + by[1]];
     }
   }

@@ -3,21 +3,21 @@
  * by where its wires come from.
  */
 
-import { isLink, type NodeId, type Position, type Workflow } from "@/document/types";
+import { isLink, type NodeId, type Position, type Sheet } from "@/document/types";
 
 const GAP_X = 72;
 const GAP_Y = 32;
 
 export type SizeOf = (id: NodeId) => { width: number; height: number };
 
-/** A position for every node of the workflow. */
-export function layout(workflow: Workflow, sizeOf: SizeOf): Record<NodeId, Position> {
-  const columns = columnsOf(workflow);
+/** A position for every node of the sheet. */
+export function layout(sheet: Sheet, sizeOf: SizeOf): Record<NodeId, Position> {
+  const columns = columnsOf(sheet);
   const positions: Record<NodeId, Position> = {};
   const centre = new Map<NodeId, number>();
   let x = 0;
   for (const column of columns) {
-    const wish = (id: NodeId) => meanCentre(workflow, id, centre);
+    const wish = (id: NodeId) => meanCentre(sheet, id, centre);
     const ordered = [...column].sort((a, b) => wish(a) - wish(b));
     let y = 0;
     let width = 0;
@@ -34,12 +34,12 @@ export function layout(workflow: Workflow, sizeOf: SizeOf): Record<NodeId, Posit
 }
 
 /** Nodes by the length of the longest way to them; a loop is cut where it closes. */
-function columnsOf(workflow: Workflow): NodeId[][] {
+function columnsOf(sheet: Sheet): NodeId[][] {
   const depth = new Map<NodeId, number>();
   const waiting = new Map<NodeId, number>();
   const users = new Map<NodeId, NodeId[]>();
-  for (const id of Object.keys(workflow.nodes)) {
-    const sources = sourcesOf(workflow, id);
+  for (const id of Object.keys(sheet.nodes)) {
+    const sources = sourcesOf(sheet, id);
     waiting.set(id, sources.length);
     for (const source of sources) {
       users.set(source, [...(users.get(source) ?? []), id]);
@@ -67,12 +67,12 @@ function columnsOf(workflow: Workflow): NodeId[][] {
   return columns;
 }
 
-function sourcesOf(workflow: Workflow, id: NodeId): NodeId[] {
-  const links = Object.values(workflow.nodes[id]?.inputs ?? {}).filter(isLink);
-  return [...new Set(links.map(([source]) => source))].filter((source) => source in workflow.nodes);
+function sourcesOf(sheet: Sheet, id: NodeId): NodeId[] {
+  const links = Object.values(sheet.nodes[id]?.inputs ?? {}).filter(isLink);
+  return [...new Set(links.map(([source]) => source))].filter((source) => source in sheet.nodes);
 }
 
-function meanCentre(workflow: Workflow, id: NodeId, centre: ReadonlyMap<NodeId, number>): number {
-  const known = sourcesOf(workflow, id).flatMap((source) => centre.get(source) ?? []);
+function meanCentre(sheet: Sheet, id: NodeId, centre: ReadonlyMap<NodeId, number>): number {
+  const known = sourcesOf(sheet, id).flatMap((source) => centre.get(source) ?? []);
   return known.length === 0 ? 0 : known.reduce((a, b) => a + b, 0) / known.length;
 }

@@ -6,14 +6,17 @@
  */
 
 import * as z from "zod/mini";
+import { freshId } from "@/document/commands";
 import { freshName } from "@/document/frames";
 import { parseJson } from "@/document/numbers";
+import { edgeOf, entranceOf, exitOf, isEntrance, isExit } from "@/document/subgraphs";
 import {
   emptyWorkflow,
   type Frame,
   type Json,
   type NodeRecord,
   type Position,
+  type Subgraph,
   type Workflow,
 } from "@/document/types";
 
@@ -24,6 +27,8 @@ export interface Opened {
   workflow: Workflow;
   /** Nodes that came without a place on the canvas. */
   unplaced: string[];
+  /** Definitions of subgraphs with such nodes. */
+  unplacedIn: string[];
 }
 
 const position = z.tuple([z.number(), z.number()]);
@@ -54,6 +59,21 @@ const frame = z.looseObject({
   text: z.optional(z.string()),
 });
 
+const end = z.looseObject({
+  name: z.string(),
+  title: z.optional(z.string()),
+  type: z._default(z.string(), "*"),
+  default: z.optional(z.json()),
+});
+
+const subgraph = z.looseObject({
+  name: z.optional(z.string()),
+  inputs: z.optional(z.array(end)),
+  outputs: z.optional(z.array(end)),
+  nodes,
+  frames: z.optional(z.array(frame)),
+});
+
 const parameter = z.object({
   node: z.string(),
   input: z.string(),
@@ -66,7 +86,7 @@ const document = z.looseObject({
   name: z.optional(z.string()),
   nodes,
   frames: z.optional(z.array(frame)),
-  subgraphs: z.optional(z.record(z.string(), z.json())),
+  subgraphs: z.optional(z.record(z.string(), subgraph)),
   parameters: z.optional(z.record(z.string(), parameter)),
   results: z.optional(z.record(z.string(), z.object({ node: z.string(), output: z.number() }))),
 });
@@ -115,8 +135,40 @@ function readDocument(json: Json, id: string): Opened {
     id: found.id ?? id,
     nodes: {},
     frames: named(found.frames ?? []),
+    subgraphs: {},
   };
-  return place({ ...sheet, name: found.name ?? "Untitled" } as Workflow, found.nodes);
+  const opened = place({ ...sheet, name: found.name ?? "Untitled" } as Workflow, found.nodes);
+  for (const [name, inner] of Object.entries(found.subgraphs ?? {})) {
+    const { nodes: records, unplaced } = placed(inner.nodes);
+    opened.workflow.subgraphs[name] = withEdges(name, {
+      ...inner,
+      name: inner.name ?? name,
+      inputs: inner.inputs ?? [],
+      outputs: inner.outputs ?? [],
+      nodes: records,
+      frames: named(inner.frames ?? []),
+    });
+    if (unplaced.length > 0) {
+      opened.unplacedIn.push(name);
+    }
+  }
+  return opened;
+}
+
+/** A definition with an entrance and an exit, even if its file lacks them. */
+function withEdges(name: string, inner: Subgraph): Subgraph {
+  const nodes = { ...inner.nodes };
+  const edges = [
+    ["in", isEntrance, entranceOf(name), -320],
+    ["out", isExit, exitOf(name), 960],
+  ] as const;
+  for (const [wish, is, class_type, x] of edges) {
+    if (!edgeOf(inner, is)) {
+      const id = wish in nodes ? freshId({ ...inner, nodes }) : wish;
+      nodes[id] = { class_type, inputs: {}, _meta: { position: [x, 0] } };
+    }
+  }
+  return { ...inner, nodes };
 }
 
 /** Frames with an id of their own each; files from elsewhere have none. */
@@ -145,6 +197,14 @@ function checked<T extends z.ZodMiniType>(shape: T, json: Json): z.infer<T> {
 }
 
 function place(sheet: Workflow, found: z.infer<typeof nodes>): Opened {
+  const { nodes: records, unplaced } = placed(found);
+  return { workflow: { ...sheet, nodes: records }, unplaced, unplacedIn: [] };
+}
+
+function placed(found: z.infer<typeof nodes>): {
+  nodes: Record<string, NodeRecord>;
+  unplaced: string[];
+} {
   const unplaced: string[] = [];
   const records: Record<string, NodeRecord> = {};
   for (const [id, record] of Object.entries(found)) {
@@ -158,7 +218,7 @@ function place(sheet: Workflow, found: z.infer<typeof nodes>): Opened {
       _meta: { ...record._meta, position: at ?? [0, 0] },
     };
   }
-  return { workflow: { ...sheet, nodes: records }, unplaced };
+  return { nodes: records, unplaced };
 }
 
 function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {

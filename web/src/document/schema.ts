@@ -44,6 +44,10 @@ export interface NodeSpec {
   effect: boolean;
   inputs: readonly InputSpec[];
   outputs: readonly OutputSpec[];
+  /** It is on the canvas by itself: nobody adds it. */
+  hidden?: boolean;
+  /** Pictures are shown on it; where it is not said, its inputs tell. */
+  pictures?: boolean;
 }
 
 export interface Schema {
@@ -55,6 +59,11 @@ export interface Schema {
 /** The input of that name, if the class has one. */
 export function inputOf(spec: NodeSpec | undefined, name: string): InputSpec | undefined {
   return spec?.inputs.find((input) => input.name === name);
+}
+
+/** Whether pictures are shown on nodes of a class. */
+export function showsPictures({ pictures, effect, inputs }: NodeSpec): boolean {
+  return pictures ?? (effect && inputs.some((input) => input.type === "IMAGE"));
 }
 
 /** The value a fresh input holds; undefined where only a wire will do. */

@@ -86,6 +86,11 @@ export function runId(path: Path, id: NodeId): NodeId {
   return [...path, id].join(":");
 }
 
+/** The node of a sheet that a node lies in, or is. */
+export function headOf({ nodes }: Sheet, id: NodeId): NodeId {
+  return id in nodes ? id : (id.split(":")[0] ?? id);
+}
+
 /** Where the node is that the server calls so, and what it is called there. */
 export function placeOf(workflow: Workflow, id: NodeId): { path: Path; id: NodeId } {
   const path: NodeId[] = [];

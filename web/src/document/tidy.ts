@@ -4,28 +4,28 @@ import { around } from "@/document/boxes";
 import { type Command, move, together } from "@/document/commands";
 import { type Boxes, fitted, nodesIn, setFrame } from "@/document/frames";
 import { layout } from "@/document/layout";
-import type { NodeId, Position, Workflow } from "@/document/types";
+import type { NodeId, Position, Sheet } from "@/document/types";
 
 /** A command that lays out these nodes anew; they begin where they began. */
-export function tidy(workflow: Workflow, ids: readonly NodeId[], boxes: Boxes): Command {
+export function tidy(sheet: Sheet, ids: readonly NodeId[], boxes: Boxes): Command {
   const nodes = Object.fromEntries(
-    ids.flatMap((id) => (workflow.nodes[id] ? [[id, workflow.nodes[id]]] : [])),
+    ids.flatMap((id) => (sheet.nodes[id] ? [[id, sheet.nodes[id]]] : [])),
   );
-  const places = layout({ ...workflow, nodes }, (id) => boxes.get(id) ?? { width: 0, height: 0 });
+  const places = layout({ ...sheet, nodes }, (id) => boxes.get(id) ?? { width: 0, height: 0 });
   const before = around(ids.flatMap((id) => boxes.get(id) ?? []));
   const moved: Record<NodeId, Position> = {};
   for (const [id, [x, y]] of Object.entries(places)) {
     moved[id] = [Math.round(x + (before?.x ?? 0)), Math.round(y + (before?.y ?? 0))];
   }
-  return together("Tidy up", [move(moved), ...refitted(workflow, boxes, moved)]);
+  return together("Tidy up", [move(moved), ...refitted(sheet, boxes, moved)]);
 }
 
 function refitted(
-  workflow: Workflow,
+  sheet: Sheet,
   boxes: Boxes,
   moved: Readonly<Record<NodeId, Position>>,
 ): Command[] {
-  return workflow.frames.flatMap((frame) => {
+  return sheet.frames.flatMap((frame) => {
     const inside = nodesIn(frame, boxes);
     if (!inside.some((id) => id in moved)) {
       return [];

@@ -1,7 +1,9 @@
 /** Which sockets fit together, and in plain words why the others do not. */
 
+import { isReroute, pastReroutes } from "@/document/reroutes";
 import { inputOf, type Schema, typeTitle } from "@/document/schema";
-import { isLink, type NodeId, titleOf, type Workflow } from "@/document/types";
+import { fedBy } from "@/document/subgraphs";
+import { isLink, type NodeId, type Sheet, titleOf } from "@/document/types";
 
 /** One end of a wire being drawn. */
 export interface SocketEnd {
@@ -35,16 +37,42 @@ export function canBeFed(schema: Schema, wanted: string): boolean {
   return [...types].some((type) => fits(schema, type, wanted));
 }
 
-/** The wire type at a socket; undefined when the node's class is unknown. */
-export function typeAt(schema: Schema, workflow: Workflow, end: SocketEnd): string | undefined {
-  const spec = schema.nodes[workflow.nodes[end.node]?.class_type ?? ""];
+/** The wire type at a socket, that of a reroute by what it joins; undefined when the class is unknown. */
+export function typeAt(schema: Schema, sheet: Sheet, end: SocketEnd): string | undefined {
+  const record = sheet.nodes[end.node];
+  if (isReroute(record)) {
+    const from = end.side === "output" ? pastReroutes(sheet, [end.node, 0]) : undefined;
+    const given = from && { node: from[0], side: "output" as const, slot: from[1], input: "" };
+    return (given && typeAt(schema, sheet, given)) ?? wantedOf(schema, sheet, end.node);
+  }
+  const spec = schema.nodes[record?.class_type ?? ""];
   return end.side === "output" ? spec?.outputs[end.slot]?.type : inputOf(spec, end.input)?.type;
+}
+
+/** What the first socket wants that a reroute leads to. */
+function wantedOf(schema: Schema, sheet: Sheet, reroute: NodeId): string {
+  const waiting = [reroute];
+  const passed = new Set(waiting);
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    for (const { target, input } of fedBy(sheet, id)) {
+      const record = sheet.nodes[target];
+      const type = inputOf(schema.nodes[record?.class_type ?? ""], input)?.type;
+      if (!isReroute(record) && type !== undefined) {
+        return type;
+      }
+      if (isReroute(record) && !passed.has(target)) {
+        passed.add(target);
+        waiting.push(target);
+      }
+    }
+  }
+  return ANY;
 }
 
 /** Why these two sockets cannot be joined, or undefined when they can. */
 export function whyNot(
   schema: Schema,
-  workflow: Workflow,
+  sheet: Sheet,
   one: SocketEnd,
   other: SocketEnd,
 ): string | undefined {
@@ -55,33 +83,33 @@ export function whyNot(
   if (from.node === to.node) {
     return "A node cannot feed itself.";
   }
-  const given = typeAt(schema, workflow, from);
-  const wanted = typeAt(schema, workflow, to);
+  const given = typeAt(schema, sheet, from);
+  const wanted = typeAt(schema, sheet, to);
   if (given === undefined || wanted === undefined) {
     return "This node's class is not known here.";
   }
   if (!fits(schema, given, wanted)) {
     return `Wants ${typeTitle(schema, wanted)}, not ${typeTitle(schema, given)}.`;
   }
-  if (dependsOn(workflow, from.node, to.node)) {
-    return `This would make a loop: ${nameOf(schema, workflow, from.node)} already depends on ${nameOf(schema, workflow, to.node)}.`;
+  if (dependsOn(sheet, from.node, to.node)) {
+    return `This would make a loop: ${nameOf(schema, sheet, from.node)} already depends on ${nameOf(schema, sheet, to.node)}.`;
   }
   return undefined;
 }
 
 /** Whether `node` needs, directly or through others, the result of `source`. */
-export function dependsOn(workflow: Workflow, node: NodeId, source: NodeId): boolean {
-  return upstream(workflow, [node]).has(source);
+export function dependsOn(sheet: Sheet, node: NodeId, source: NodeId): boolean {
+  return upstream(sheet, [node]).has(source);
 }
 
 /** The given nodes and all that they need. */
-export function upstream(workflow: Workflow, ids: readonly NodeId[]): Set<NodeId> {
+export function upstream(sheet: Sheet, ids: readonly NodeId[]): Set<NodeId> {
   const seen = new Set<NodeId>();
   const waiting = [...ids];
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
     if (!seen.has(id)) {
       seen.add(id);
-      const inputs = workflow.nodes[id]?.inputs ?? {};
+      const inputs = sheet.nodes[id]?.inputs ?? {};
       waiting.push(
         ...Object.values(inputs)
           .filter(isLink)
@@ -92,7 +120,7 @@ export function upstream(workflow: Workflow, ids: readonly NodeId[]): Set<NodeId
   return seen;
 }
 
-function nameOf(schema: Schema, workflow: Workflow, id: NodeId): string {
-  const record = workflow.nodes[id];
+function nameOf(schema: Schema, sheet: Sheet, id: NodeId): string {
+  const record = sheet.nodes[id];
   return record ? titleOf(record, schema.nodes[record.class_type]?.title) : id;
 }

@@ -1,17 +1,21 @@
 /** What stands in the way of a run, found before it is asked for. */
 
+import { isReroute } from "@/document/reroutes";
 import { inputOf, type NodeSpec, type Schema, typeTitle } from "@/document/schema";
+import { definitionOf, edgeOf, isEdge, isExit, runId } from "@/document/subgraphs";
 import {
   isLink,
   type Link,
   type NodeId,
   type NodeRecord,
+  type Sheet,
   titleOf,
   type Workflow,
 } from "@/document/types";
-import { fits, upstream } from "@/document/typing";
+import { fits, typeAt, upstream } from "@/document/typing";
 
 export interface Problem {
+  /** As the server calls it: a part of a subgraph by the whole way to it. */
   node: NodeId | null;
   input: string | null;
   message: string;
@@ -23,11 +27,8 @@ export function validate(
   schema: Schema,
   targets?: readonly NodeId[],
 ): Problem[] {
-  const effects = Object.keys(workflow.nodes).filter(
-    (id) =>
-      schema.nodes[workflow.nodes[id]?.class_type ?? ""]?.effect &&
-      takesPart(workflow, id) &&
-      (targets?.includes(id) ?? true),
+  const effects = effectsOf(workflow, schema).filter(
+    (id) => targets?.some((target) => target === id || target.startsWith(`${id}:`)) ?? true,
   );
   const unknown = Object.keys(workflow.nodes).filter(
     (id) => !((workflow.nodes[id]?.class_type ?? "") in schema.nodes),
@@ -37,16 +38,47 @@ export function validate(
       "Nothing here shows or saves a picture. Add a Save Image or Preview Image node.";
     return [{ node: null, input: null, message }];
   }
-  const problems: Problem[] = [];
-  for (const id of upstream(workflow, effects.length > 0 ? effects : unknown)) {
-    problems.push(...validateNode(workflow, schema, id));
-  }
-  return problems;
+  const context = { workflow, schema };
+  return within(context, workflow, effects.length > 0 ? effects : unknown, []);
 }
 
-function validateNode(workflow: Workflow, schema: Schema, id: NodeId): Problem[] {
-  const record = workflow.nodes[id];
-  if (!record || !takesPart(workflow, id)) {
+interface Context {
+  workflow: Workflow;
+  schema: Schema;
+}
+
+/** The problems of what these nodes need, on the sheet at the end of a path. */
+function within(
+  context: Context,
+  sheet: Sheet,
+  ids: readonly NodeId[],
+  path: readonly NodeId[],
+  around: readonly string[] = [],
+): Problem[] {
+  const { workflow, schema } = context;
+  return [...upstream(sheet, ids)].flatMap((id) => {
+    const own = validateNode(sheet, schema, id).map((it) => ({ ...it, node: runId(path, id) }));
+    const definition = definitionOf(sheet.nodes[id]) ?? "";
+    const inner = takesPart(sheet, id) ? workflow.subgraphs[definition] : undefined;
+    if (!inner || around.includes(definition)) {
+      return own;
+    }
+    const [exit = ""] = edgeOf(inner, isExit) ?? [];
+    const needed = [exit, ...effectsOf(inner, schema)];
+    return [...own, ...within(context, inner, needed, [...path, id], [...around, definition])];
+  });
+}
+
+/** The nodes of a sheet that show or save something when it runs. */
+function effectsOf(sheet: Sheet, schema: Schema): NodeId[] {
+  return Object.keys(sheet.nodes).filter(
+    (id) => schema.nodes[sheet.nodes[id]?.class_type ?? ""]?.effect && takesPart(sheet, id),
+  );
+}
+
+function validateNode(sheet: Sheet, schema: Schema, id: NodeId): Problem[] {
+  const record = sheet.nodes[id];
+  if (!record || isEdge(record) || isReroute(record) || !takesPart(sheet, id)) {
     return [];
   }
   const spec = schema.nodes[record.class_type];
@@ -62,17 +94,17 @@ function validateNode(workflow: Workflow, schema: Schema, id: NodeId): Problem[]
       input: input.name,
       message: `${titleOf(record, spec.title)} needs ${wish(typeTitle(schema, input.type), input.title)}.`,
     }));
-  return [...missing, ...validateWires(workflow, schema, id, record, spec)];
+  return [...missing, ...validateWires(sheet, schema, id, record, spec)];
 }
 
 /** Muted and bypassed nodes are not run, so nothing is asked of them. */
-function takesPart(workflow: Workflow, id: NodeId): boolean {
-  const mode = workflow.nodes[id]?._meta.mode;
+function takesPart(sheet: Sheet, id: NodeId): boolean {
+  const mode = sheet.nodes[id]?._meta.mode;
   return mode === undefined || mode === "always";
 }
 
 function validateWires(
-  workflow: Workflow,
+  sheet: Sheet,
   schema: Schema,
   id: NodeId,
   record: NodeRecord,
@@ -82,7 +114,7 @@ function validateWires(
   for (const [name, value] of Object.entries(record.inputs)) {
     const input = inputOf(spec, name);
     const message =
-      input && isLink(value) ? wireProblem(workflow, schema, value, input.type) : undefined;
+      input && isLink(value) ? wireProblem(sheet, schema, value, input.type) : undefined;
     if (message) {
       problems.push({
         node: id,
@@ -95,12 +127,12 @@ function validateWires(
 }
 
 function wireProblem(
-  workflow: Workflow,
+  sheet: Sheet,
   schema: Schema,
   [source, slot]: Link,
   wanted: string,
 ): string | undefined {
-  const from = workflow.nodes[source];
+  const from = sheet.nodes[source];
   if (!from) {
     return `the wire comes from node ${source}, which does not exist.`;
   }
@@ -112,8 +144,9 @@ function wireProblem(
   if (!output) {
     return `${titleOf(from, spec.title)} has no output ${slot}.`;
   }
-  if (!fits(schema, output.type, wanted)) {
-    return `wants ${typeTitle(schema, wanted)}, and ${titleOf(from, spec.title)} gives ${typeTitle(schema, output.type)}.`;
+  const given = typeAt(schema, sheet, { node: source, side: "output", slot, input: "" });
+  if (given !== undefined && !fits(schema, given, wanted)) {
+    return `wants ${typeTitle(schema, wanted)}, and ${titleOf(from, spec.title)} gives ${typeTitle(schema, given)}.`;
   }
   return undefined;
 }

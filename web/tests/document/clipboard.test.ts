@@ -16,7 +16,11 @@ const framed: Workflow = { ...pipeline(), frames: [frame] };
 
 /** What arrives in another window. */
 const carried = (workflow: Workflow, ids: readonly NodeId[], frames: readonly string[] = []) =>
-  pieceIn(JSON.parse(textOf(pieceOf(workflow, ids, frames)))) ?? { nodes: {}, frames: [] };
+  pieceIn(JSON.parse(textOf(pieceOf(workflow, ids, frames)))) ?? {
+    nodes: {},
+    frames: [],
+    subgraphs: {},
+  };
 
 test("pasted nodes have fresh ids, keep the wires among them and those from nodes that are here", () => {
   const { nodes } = carried(pipeline(), ["2", "3"]);
