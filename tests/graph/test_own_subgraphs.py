@@ -9,6 +9,7 @@ from tests.graph.darkroom import NOWHERE, SCHEMA
 
 from safelight.graph.convert import converted
 from safelight.graph.problems import Invalid
+from safelight.graph.settings import apply_settings
 from safelight.graph.wiring import Link
 from safelight.graph.workflow import parse
 
@@ -185,6 +186,16 @@ def test_reroutes_that_lead_nowhere_bring_nothing() -> None:
     lone = refused(sheet(**{"5": {"class_type": "Reroute"}}))
     assert lone == "node 9 (Hang): paper: is missing"
     assert refused(sheet(**{"4": corner("5"), "5": corner("4")})) == lone
+
+
+def test_a_value_of_an_instance_is_set_from_outside() -> None:
+    """By node and input, or by a parameter; text is read as the part wants it."""
+    document = sheet(**{"5": twice()})
+    document["parameters"] = {"depth": {"node": "5", "input": "by"}}
+    for name in ("5.by", "depth"):
+        assert calls(apply_settings(document, {name: "9"}, SCHEMA))["5:1"]["by"] == 9
+    with pytest.raises(Invalid, match=r"5\.bye: the subgraph has no value 'bye'"):
+        apply_settings(document, {"5.bye": 1}, SCHEMA)
 
 
 @pytest.mark.parametrize("kind", ["api", "ui"])

@@ -9,10 +9,13 @@ from typing import Any
 
 from safelight.graph.comfy import NodeText, nodes_of, recognise
 from safelight.graph.convert import opened
+from safelight.graph.flattening import input_behind
 from safelight.graph.problems import Invalid, Problem
 from safelight.graph.records import InputSpec
 from safelight.graph.schema import Schema
+from safelight.graph.subgraphs import INSTANCE
 from safelight.graph.values import nearest, shown
+from safelight.graph.wiring import parted
 
 _KIND = "invalid_setting"
 _TRUTH = {"true": True, "false": False}
@@ -43,12 +46,12 @@ def apply_settings(
     entries = dict(changed["nodes"]) if own else changed
     problems: list[Problem] = []
     for name, value in settings.items():
-        node, entry = parameters.get(name) or _split(name)
-        problem = _mistake(name, node, entry, nodes, parameters, schema)
-        if problem is not None:
-            problems.append(problem)
+        node, entry = parameters.get(name) or parted(name, lambda n, i: _known(n, i, nodes, schema))
+        kind = nodes[node].class_type if node in nodes else ""
+        spec = input_behind(changed, kind, entry, schema)
+        if spec is None or spec.socket:
+            problems.append(_mistake(name, node, entry, nodes, parameters, schema))
             continue
-        spec = schema.nodes[nodes[node].class_type].by_name[entry]
         inputs = {**entries[node].get("inputs", {}), entry: _read(spec, value)}
         entries[node] = {**entries[node], "inputs": inputs}
     if problems:
@@ -69,9 +72,9 @@ def _parameters(document: Mapping[str, object]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _split(name: str) -> tuple[str, str]:
-    node, _, entry = name.rpartition(".")
-    return node, entry
+def _known(node: str, entry: str, nodes: Mapping[str, NodeText], schema: Schema) -> bool:
+    spec = schema.nodes.get(nodes[node].class_type) if node in nodes else None
+    return spec is not None and entry in spec.by_name
 
 
 def _mistake(
@@ -81,8 +84,8 @@ def _mistake(
     nodes: Mapping[str, NodeText],
     parameters: Mapping[str, object],
     schema: Schema,
-) -> Problem | None:
-    """Return what is wrong with a setting's name, if anything."""
+) -> Problem:
+    """Return what is wrong with a setting's name."""
     if node not in nodes:
         if name not in parameters and not node:
             known = f"its parameters: {', '.join(parameters) or 'none'}"
@@ -92,12 +95,12 @@ def _mistake(
         return Problem(None, None, _KIND, f"{name}: the workflow has no node {node!r}", known)
     class_type = nodes[node].class_type
     spec = schema.nodes.get(class_type)
+    if spec is None and class_type.startswith(INSTANCE):
+        return Problem(None, None, _KIND, f"{name}: the subgraph has no value {entry!r}")
     if spec is None:
         message = f"{name}: there is no node class {shown(class_type)}"
         return Problem(None, None, _KIND, message + nearest(class_type, list(schema.nodes)))
     widgets = [known.name for known in spec.inputs if not known.socket]
-    if entry in widgets:
-        return None
     if entry in spec.by_name:
         message = f"{name}: {entry} of {class_type} is a socket, which only a wire can feed"
     else:
