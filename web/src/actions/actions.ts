@@ -166,6 +166,14 @@ export const ACTIONS: readonly Action[] = [
     run: ({ view }) => view.setState({ shortcutsOpen: true }),
   },
   {
+    id: "settings",
+    inForm: true,
+    group: "View",
+    keys: ["Mod+,"],
+    inText: true,
+    run: ({ view }) => view.setState({ settingsOpen: true }),
+  },
+  {
     id: "delete",
     group: "Edit",
     keys: ["Delete", "Backspace"],

@@ -18,6 +18,7 @@ import { Help } from "@/panels/Help";
 import { Lightbox } from "@/panels/Lightbox";
 import { NodeSearch } from "@/panels/NodeSearch";
 import { Palette } from "@/panels/Palette";
+import { Settings } from "@/panels/Settings";
 import { Shortcuts } from "@/panels/Shortcuts";
 import { languageStore } from "@/strings/strings";
 
@@ -66,6 +67,7 @@ export function App() {
         )}
         <Palette />
         <Shortcuts />
+        <Settings />
         <Lightbox />
         {masking && (
           <Suspense fallback={null}>

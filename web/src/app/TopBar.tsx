@@ -5,23 +5,20 @@ import {
   FolderOpen,
   Images,
   ListOrdered,
-  Moon,
   PanelsTopLeft,
   Play,
   Plus,
   Redo2,
   Save,
+  Settings2,
   SlidersHorizontal,
   Square,
-  Sun,
   Undo2,
 } from "lucide-react";
-import { useStore } from "zustand";
 import { type Action, nameOf } from "@/actions/action";
 import { actionOf } from "@/actions/actions";
 import { keyLabel } from "@/actions/keys";
 import styles from "@/app/app.module.css";
-import { setTheme, themeStore } from "@/app/theme";
 import type { Side } from "@/app/view";
 import { useDocument, useRuns, useView, useWorkbench } from "@/app/workbench";
 import { rename } from "@/document/commands";
@@ -47,7 +44,7 @@ export function TopBar() {
         <span className={styles.roomy}>
           <SideTool action={actionOf("queue")} icon={ListOrdered} side="queue" />
           <SideTool action={actionOf("history")} icon={Images} side="history" />
-          <ThemeButton />
+          <Tool action={actionOf("settings")} icon={Settings2} />
         </span>
         <Tool action={actionOf("form")} icon={PanelsTopLeft} />
         <span className={styles.tight}>
@@ -105,19 +102,6 @@ function Name() {
       />
       {unsaved && <span title={t.shell.unsaved}>•</span>}
     </div>
-  );
-}
-
-function ThemeButton() {
-  const { theme } = useStore(themeStore);
-  const dark =
-    theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
-  return (
-    <IconButton
-      icon={dark ? Sun : Moon}
-      label={dark ? t.shell.light : t.shell.dark}
-      onClick={() => setTheme(dark ? "light" : "dark")}
-    />
   );
 }
 

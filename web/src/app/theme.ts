@@ -1,36 +1,62 @@
-/** Dark or light: what the system says, until a person says otherwise. */
+/** Dark or light, plain or high contrast: what the system says, until a person says otherwise. */
 
 import { createStore } from "zustand/vanilla";
 
-export type Theme = "system" | "light" | "dark";
+export const THEMES = ["system", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
 
-const KEY = "safelight.theme";
+export const CONTRASTS = ["system", "normal", "more"] as const;
+export type Contrast = (typeof CONTRASTS)[number];
 
-function stored(): Theme {
-  const value = localStorage.getItem(KEY);
-  return value === "light" || value === "dark" ? value : "system";
+export interface Look {
+  theme: Theme;
+  contrast: Contrast;
 }
 
-function show(theme: Theme): void {
+const THEME_KEY = "safelight.theme";
+const CONTRAST_KEY = "safelight.contrast";
+const WANTS_MORE = "(prefers-contrast: more)";
+
+export const lookStore = createStore<Look>(() => ({ theme: "system", contrast: "system" }));
+
+function stored<T extends string>(key: string, known: readonly T[], standard: T): T {
+  const value = localStorage.getItem(key);
+  return known.find((each) => each === value) ?? standard;
+}
+
+function show({ theme, contrast }: Look): void {
+  const { dataset } = document.documentElement;
   if (theme === "system") {
-    delete document.documentElement.dataset.theme;
+    delete dataset.theme;
   } else {
-    document.documentElement.dataset.theme = theme;
+    dataset.theme = theme;
+  }
+  const more = contrast === "system" ? matchMedia(WANTS_MORE).matches : contrast === "more";
+  if (more) {
+    dataset.contrast = "more";
+  } else {
+    delete dataset.contrast;
   }
 }
 
-export const themeStore = createStore<{ theme: Theme }>(() => ({ theme: "system" }));
-
-/** Show the theme that was chosen last time. */
+/** Show the look that was chosen last time, and follow the system where none was. */
 export function startTheme(): void {
-  const theme = stored();
-  show(theme);
-  themeStore.setState({ theme });
+  lookStore.subscribe(show);
+  lookStore.setState({
+    theme: stored(THEME_KEY, THEMES, "system"),
+    contrast: stored(CONTRAST_KEY, CONTRASTS, "system"),
+  });
+  matchMedia(WANTS_MORE).addEventListener("change", () => show(lookStore.getState()));
 }
 
 /** Choose a theme for good. */
 export function setTheme(theme: Theme): void {
-  localStorage.setItem(KEY, theme);
-  show(theme);
-  themeStore.setState({ theme });
+  localStorage.setItem(THEME_KEY, theme);
+  lookStore.setState({ theme });
+}
+
+/** Choose a contrast for good. */
+export function setContrast(contrast: Contrast): void {
+  localStorage.setItem(CONTRAST_KEY, contrast);
+  lookStore.setState({ contrast });
 }

@@ -69,6 +69,7 @@ export interface ViewState {
   renaming: string | null;
   problemsOpen: boolean;
   shortcutsOpen: boolean;
+  settingsOpen: boolean;
   /** The node whose help is shown, and which page of it. */
   help: HelpRequest | null;
   /** The node whose possible wires are listed. */
@@ -100,6 +101,7 @@ export function createView(): ViewStore {
     renaming: null,
     problemsOpen: false,
     shortcutsOpen: false,
+    settingsOpen: false,
     help: null,
     connectFrom: null,
     mask: null,

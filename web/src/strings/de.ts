@@ -43,6 +43,7 @@ export const de: Strings = {
     fit: "Alles zeigen",
     palette: "Alle Befehle",
     shortcuts: "Tastenkürzel",
+    settings: "Einstellungen",
     delete: "Löschen",
   },
 
@@ -60,8 +61,6 @@ export const de: Strings = {
     workflow: "Arbeitsablauf",
     name: "Name des Arbeitsablaufs",
     unsaved: "Seit dem letzten Speichern geändert; ein Entwurf liegt in diesem Browser",
-    light: "Helles Design",
-    dark: "Dunkles Design",
     close: (panel) => `${panel} schließen`,
     connecting: "Verbindung wird aufgebaut …",
     connected: "Verbunden",
@@ -181,6 +180,16 @@ export const de: Strings = {
       rename: ["Knoten umbenennen", "Doppelklick auf seinen Titel"],
       copy: "Knoten kopieren, ausschneiden, einfügen",
     },
+  },
+
+  settings: {
+    title: "Einstellungen",
+    language: "Sprache",
+    unspoken: (why) => `Die Sprache konnte nicht geladen werden. ${why}`,
+    theme: "Design",
+    themes: { system: "Wie das System", light: "Hell", dark: "Dunkel" },
+    contrast: "Kontrast",
+    contrasts: { system: "Wie das System", normal: "Ruhig", more: "Hoch" },
   },
 
   connect: {

@@ -59,6 +59,7 @@ export const en = {
     fit: "Fit the view",
     palette: "All commands",
     shortcuts: "Keyboard shortcuts",
+    settings: "Settings",
     delete: "Delete",
   },
 
@@ -77,8 +78,6 @@ export const en = {
     workflow: "Workflow",
     name: "Name of the workflow",
     unsaved: "Changed since the last save to a file; a draft is kept in this browser",
-    light: "Light theme",
-    dark: "Dark theme",
     close: (panel: string) => `Close ${panel.toLowerCase()}`,
     connecting: "Connecting…",
     connected: "Connected",
@@ -199,6 +198,16 @@ export const en = {
       rename: ["Rename a node", "Double click on its title"],
       copy: "Copy, cut and paste nodes",
     } as Gestures,
+  },
+
+  settings: {
+    title: "Settings",
+    language: "Language",
+    unspoken: (why: string) => `The language could not be loaded. ${why}`,
+    theme: "Theme",
+    themes: { system: "As the system", light: "Light", dark: "Dark" },
+    contrast: "Contrast",
+    contrasts: { system: "As the system", normal: "Calm", more: "High" },
   },
 
   connect: {
