@@ -35,17 +35,22 @@ export function nameOf({ id }: Action): string {
 /** The chosen frames that are still there. */
 export function chosenFrames({ document, view }: Workbench): Frame[] {
   const { frames } = view.getState();
-  return document.workflow().frames.filter(({ id }) => frames.includes(id));
+  return document.sheet().frames.filter(({ id }) => frames.includes(id));
 }
 
 /** The boxes of all nodes, as they are seen. */
 export function boxesNow({ document, schema, previews }: Workbench): Boxes {
-  return boxesOf(document.workflow(), schema.getState(), previews.nodes.getState());
+  return boxesOf(
+    document.sheet(),
+    document.state.getState().path,
+    schema.getState(),
+    previews.nodes.getState(),
+  );
 }
 
 /** The chosen nodes, and those that lie in chosen frames. */
 export function chosenNodes(workbench: Workbench): NodeId[] {
-  const { nodes } = workbench.document.workflow();
+  const { nodes } = workbench.document.sheet();
   const chosen = workbench.view.getState().selection.filter((id) => id in nodes);
   const framed = chosenFrames(workbench).flatMap((frame) => nodesIn(frame, boxesNow(workbench)));
   return [...new Set([...chosen, ...framed])];

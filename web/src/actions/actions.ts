@@ -11,6 +11,7 @@ import { ARRANGING } from "@/actions/arranging";
 import { OF_NODES } from "@/actions/nodes";
 import { SIDES } from "@/actions/sides";
 import { openFile, saveWorkflow } from "@/app/files";
+import { goTo } from "@/app/sheets";
 import type { Workbench } from "@/app/workbench";
 import { cutId, frameNode } from "@/canvas/ends";
 import { pasting, pieceOf } from "@/document/clipboard";
@@ -31,10 +32,12 @@ export const ACTIONS: readonly Action[] = [
     keys: ["Mod+Enter"],
     menu: ["sheet"],
     inText: true,
-    run: ({ runs, camera }) =>
-      void runs.run().then(() => {
-        const [problem] = runs.state.getState().problems;
-        camera.current?.reveal(problem?.node ? [problem.node] : []);
+    run: (workbench) =>
+      void workbench.runs.run().then(() => {
+        const [problem] = workbench.runs.state.getState().problems;
+        if (problem?.node) {
+          goTo(workbench, problem.node);
+        }
       }),
   },
   {
@@ -114,8 +117,7 @@ export const ACTIONS: readonly Action[] = [
     group: "Edit",
     keys: ["Mod+A"],
     menu: ["sheet"],
-    run: ({ document, view }) =>
-      view.setState({ selection: Object.keys(document.workflow().nodes) }),
+    run: ({ document, view }) => view.setState({ selection: Object.keys(document.sheet().nodes) }),
   },
   ...ARRANGING,
   {
@@ -213,12 +215,14 @@ function duplicate(workbench: Workbench): void {
   const { document, view } = workbench;
   const workflow = document.workflow();
   const chosen = chosenFrames(workbench).map(({ id }) => id);
-  const piece = pieceOf(workflow, chosenNodes(workbench), chosen);
+  const { path } = document.state.getState();
+  const piece = pieceOf(workflow, chosenNodes(workbench), chosen, document.sheet());
   const { command, nodes, frames } = pasting(
     workflow,
     piece,
     DUPLICATE_OFFSET,
     t.actions.duplicate,
+    path,
   );
   document.apply(command, nodes);
   view.setState({ frames });

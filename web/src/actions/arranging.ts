@@ -105,10 +105,10 @@ function place(
 
 /** Lay out the chosen nodes, or all of them. */
 function tidyUp(workbench: Workbench): void {
-  const workflow = workbench.document.workflow();
+  const sheet = workbench.document.sheet();
   const chosen = chosenNodes(workbench);
-  const ids = chosen.length > 1 ? chosen : Object.keys(workflow.nodes);
-  if (workbench.document.apply(tidy(workflow, ids, boxesNow(workbench)))) {
+  const ids = chosen.length > 1 ? chosen : Object.keys(sheet.nodes);
+  if (workbench.document.apply(tidy(sheet, ids, boxesNow(workbench)))) {
     requestAnimationFrame(() => workbench.camera.current?.reveal(ids));
   }
 }
@@ -119,7 +119,7 @@ function frameChosen(workbench: Workbench): void {
   const boxes = boxesNow(workbench);
   const found = fitted(view.getState().selection.flatMap((id) => boxes.get(id) ?? []));
   if (found) {
-    const id = freshName(new Set(document.workflow().frames.map((frame) => frame.id)));
+    const id = freshName(new Set(document.sheet().frames.map((frame) => frame.id)));
     document.apply(addFrame({ id, title: t.inspector.frame, ...found }), []);
     view.setState({ frames: [id], renaming: frameNode(id) });
   }

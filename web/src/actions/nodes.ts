@@ -16,7 +16,7 @@ export const OF_NODES: readonly Action[] = [
     run: (workbench) => {
       const { document } = workbench;
       const ids = chosenNodes(workbench);
-      const fold = ids.some((id) => !document.workflow().nodes[id]?._meta.collapsed);
+      const fold = ids.some((id) => !document.sheet().nodes[id]?._meta.collapsed);
       const label = fold ? t.steps.fold : t.steps.unfold;
       document.apply(
         together(
@@ -84,7 +84,7 @@ function help({ view }: Workbench, page: "about" | "source"): void {
 /** The field of the chosen node that holds a picture of the input folder. */
 function maskable({ document, schema, view }: Workbench): Field | undefined {
   const [node = ""] = view.getState().selection;
-  const record = document.workflow().nodes[node];
+  const record = document.sheet().nodes[node];
   const input = schema
     .getState()
     .nodes[record?.class_type ?? ""]?.inputs.find(({ name, upload }) => {
@@ -97,7 +97,7 @@ function maskable({ document, schema, view }: Workbench): Field | undefined {
 function switchMode(workbench: Workbench, mode: string, label: string): void {
   const { document } = workbench;
   const ids = chosenNodes(workbench);
-  const on = ids.some((id) => document.workflow().nodes[id]?._meta.mode !== mode);
+  const on = ids.some((id) => document.sheet().nodes[id]?._meta.mode !== mode);
   const next = on ? mode : "always";
   document.apply(
     together(

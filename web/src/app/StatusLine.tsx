@@ -3,6 +3,7 @@
 import { useShallow } from "zustand/react/shallow";
 import styles from "@/app/app.module.css";
 import { useDocument, useRuns, useSchema, useStatus, useView, useWorkbench } from "@/app/workbench";
+import { recordAt } from "@/document/subgraphs";
 import { titleOf } from "@/document/types";
 import { Problems } from "@/panels/Problems";
 import { t } from "@/strings/strings";
@@ -52,7 +53,7 @@ export function StatusLine() {
 
 function Running({ node }: { node: string }) {
   const schema = useSchema();
-  const record = useDocument((state) => state.workflow.nodes[node]);
+  const record = useDocument((state) => recordAt(state.workflow, node));
   const { value, max } = useStatus(node);
   const title = record ? titleOf(record, schema.nodes[record.class_type]?.title) : node;
   return <span>{max > 1 ? t.shell.step(title, value, max) : title}</span>;

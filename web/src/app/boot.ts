@@ -115,12 +115,12 @@ function focusPrompt({ document, view }: Workbench): void {
   }
 }
 
-function follow({ runs, activity, schema }: Workbench, api: Api, tab: string): void {
+function follow({ runs, activity, definitions }: Workbench, api: Api, tab: string): void {
   /** There may be new nodes and new files: after a restart, or when the person comes back. */
   const refresh = async () => {
     const fresh = await api.schema();
-    if (JSON.stringify(fresh) !== JSON.stringify(schema.getState())) {
-      schema.setState(fresh, true);
+    if (JSON.stringify(fresh) !== JSON.stringify(definitions.getState())) {
+      definitions.setState(fresh, true);
     }
   };
   const tell = (cause: unknown) => runs.state.setState({ notice: String(cause) });

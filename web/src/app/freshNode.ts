@@ -1,12 +1,14 @@
 /** A new node of a class, with its defaults. */
 
 import { defaultOf, type NodeSpec } from "@/document/schema";
+import { classOf } from "@/document/subgraphs";
 import type { NodeRecord, Position, Value } from "@/document/types";
 
 /** The record of a node that was just added; a seed is drawn for each run until somebody keeps one. */
 export function freshNode(spec: NodeSpec, [x, y]: Position): NodeRecord {
   const inputs: Record<string, Value> = {};
-  for (const input of spec.inputs) {
+  const own = !spec.name.startsWith(classOf("")); // a subgraph's instance is as its definition
+  for (const input of own ? spec.inputs : []) {
     const value = defaultOf(input);
     if (value !== undefined) {
       inputs[input.name] = value;
@@ -14,10 +16,10 @@ export function freshNode(spec: NodeSpec, [x, y]: Position): NodeRecord {
   }
   return {
     class_type: spec.name,
-    version: spec.version,
+    ...(own ? { version: spec.version } : {}),
     inputs,
     _meta: {
-      title: spec.title,
+      ...(own ? { title: spec.title } : {}),
       position: [Math.round(x), Math.round(y)],
       mode: "always",
       collapsed: false,

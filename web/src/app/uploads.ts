@@ -43,8 +43,8 @@ export async function takeMask(
 }
 
 /** Every input that reads the same folder gets the new file among its choices. */
-function addChoice({ schema }: Workbench, { folder }: InputSpec, name: string): void {
-  const old = schema.getState();
+function addChoice({ definitions }: Workbench, { folder }: InputSpec, name: string): void {
+  const old = definitions.getState();
   const nodes = Object.fromEntries(
     Object.entries(old.nodes).map(([id, spec]) => {
       const stale = spec.inputs.some(
@@ -61,5 +61,5 @@ function addChoice({ schema }: Workbench, { folder }: InputSpec, name: string): 
       return [id, { ...spec, inputs }];
     }),
   );
-  schema.setState({ ...old, nodes }, true);
+  definitions.setState({ ...old, nodes }, true);
 }

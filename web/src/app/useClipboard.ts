@@ -46,7 +46,8 @@ function copy(workbench: Workbench, event: ClipboardEvent): boolean {
   if (editing() || nodes.length + frames.length === 0 || String(getSelection()) !== "") {
     return false;
   }
-  const piece = pieceOf(workbench.document.workflow(), nodes, frames);
+  const { document: store } = workbench;
+  const piece = pieceOf(store.workflow(), nodes, frames, store.sheet());
   event.clipboardData?.setData("text/plain", textOf(piece));
   event.preventDefault();
   return true;
@@ -67,6 +68,7 @@ function paste(workbench: Workbench, event: ClipboardEvent): void {
         piece,
         offsetTo(centre, piece),
         t.steps.paste,
+        document.state.getState().path,
       );
       document.apply(command, nodes);
       view.setState({ frames });

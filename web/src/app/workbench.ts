@@ -6,10 +6,13 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { createView, type ViewState, type ViewStore } from "@/app/view";
 import type { Fallback } from "@/document/commands";
 import { defaultOf, inputOf, type Schema } from "@/document/schema";
+import { createExtend } from "@/document/specs";
 import { createDocument, type DocumentState, type DocumentStore } from "@/document/store";
-import type { NodeId, NodeRecord, Position, Workflow } from "@/document/types";
+import { runId, sheetAt } from "@/document/subgraphs";
+import type { NodeId, NodeRecord, Position, Sheet, Workflow } from "@/document/types";
 import { type Activity, type ActivityState, createActivity } from "@/runtime/activity";
 import type { Api } from "@/runtime/api";
+import { createFavourites, type Favourites } from "@/runtime/favourites";
 import { createNodeStatuses, type NodeStatus, type NodeStatuses } from "@/runtime/nodeStatus";
 import { createPreviews, type Previews } from "@/runtime/previews";
 import { createRuns, type Runs } from "@/runtime/run";
@@ -30,11 +33,15 @@ export interface Workbench {
   api: Api;
   document: DocumentStore;
   view: ViewStore;
+  /** What the server knows. */
+  definitions: StoreApi<Schema>;
+  /** The same with what the document adds: its subgraphs, and reroutes. */
   schema: StoreApi<Schema>;
   statuses: NodeStatuses;
   previews: Previews;
   runs: Runs;
   activity: Activity;
+  favourites: Favourites;
   fallback: Fallback;
   camera: { current: Camera | null };
 }
@@ -52,9 +59,15 @@ export function createWorkbench(
     get: () => view.getState().selection,
     set: (selection) => view.setState({ selection }),
   });
+  const extended = extending(definitions, document);
+  view.subscribe(({ page }, before) => {
+    if (page !== before.page) {
+      document.open([]); // the form is that of the whole workflow
+    }
+  });
   const statuses = createNodeStatuses();
   const previews = createPreviews();
-  const current = () => definitions.getState();
+  const current = () => extended.getState();
   const runs = createRuns({ api, document, statuses, previews, schema: current, clientId });
   const fallback: Fallback = (classType, name) => {
     const input = inputOf(current().nodes[classType], name);
@@ -64,14 +77,27 @@ export function createWorkbench(
     api,
     document,
     view,
-    schema: definitions,
+    definitions,
+    schema: extended,
     statuses,
     previews,
     runs,
     activity: createActivity(api),
+    favourites: createFavourites(api),
     fallback,
     camera: { current: null },
   };
+}
+
+/** The classes of the server and of the document together, as either changes. */
+function extending(definitions: StoreApi<Schema>, document: DocumentStore): StoreApi<Schema> {
+  const extend = createExtend();
+  const now = () => extend(definitions.getState(), document.workflow().subgraphs);
+  const extended = createStore<Schema>(now);
+  const update = () => extended.setState(now(), true);
+  definitions.subscribe(update);
+  document.state.subscribe(update);
+  return extended;
 }
 
 export const WorkbenchContext = createContext<Workbench | null>(null);
@@ -105,10 +131,22 @@ export function useSchema(): Schema {
   return useStore(useWorkbench().schema);
 }
 
-export function useRecord(id: NodeId): NodeRecord | undefined {
-  return useDocument((state) => state.workflow.nodes[id]);
+/** Of the sheet that lies open. */
+export function useSheet<T>(select: (sheet: Sheet) => T): T {
+  return useDocument(({ workflow, path }) => select(sheetAt(workflow, path)));
 }
 
+/** The record of a node on the open sheet. */
+export function useRecord(id: NodeId): NodeRecord | undefined {
+  return useSheet((sheet) => sheet.nodes[id]);
+}
+
+/** What the server calls a node of the open sheet. */
+export function useRunId(id: NodeId): NodeId {
+  return useDocument(({ path }) => runId(path, id));
+}
+
+/** What the node is doing that the server calls so. */
 export function useStatus(id: NodeId): NodeStatus {
   const { statuses } = useWorkbench();
   return useSyncExternalStore(

@@ -2,7 +2,7 @@
 
 import { type ConnectionLineComponentProps, getBezierPath } from "@xyflow/react";
 import type { CSSProperties } from "react";
-import { useDocument, useSchema, useView } from "@/app/workbench";
+import { useSchema, useSheet, useView } from "@/app/workbench";
 import styles from "@/canvas/canvas.module.css";
 import { endOf } from "@/canvas/ends";
 import { hueOf } from "@/canvas/hues";
@@ -12,7 +12,7 @@ const REASON_WIDTH_PX = 260;
 
 export function PendingWire(props: ConnectionLineComponentProps) {
   const schema = useSchema();
-  const workflow = useDocument((state) => state.workflow);
+  const sheet = useSheet((open) => open);
   const from = useView((state) => state.connecting);
   const { fromX, fromY, toX, toY, fromPosition, toPosition, toHandle } = props;
   const [path] = getBezierPath({
@@ -25,8 +25,8 @@ export function PendingWire(props: ConnectionLineComponentProps) {
     curvature: 0.3,
   });
   const to = toHandle ? endOf(toHandle.nodeId, toHandle.id ?? "") : undefined;
-  const reason = from && to ? whyNot(schema, workflow, from, to) : undefined;
-  const type = from ? typeAt(schema, workflow, from) : undefined;
+  const reason = from && to ? whyNot(schema, sheet, from, to) : undefined;
+  const type = from ? typeAt(schema, sheet, from) : undefined;
   const style = { "--hue": hueOf(type ?? "*") } as CSSProperties;
   return (
     <g style={style} className={styles.pending}>

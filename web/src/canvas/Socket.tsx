@@ -2,7 +2,7 @@
 
 import { Handle, Position } from "@xyflow/react";
 import { type CSSProperties, useMemo } from "react";
-import { useDocument, useSchema, useView } from "@/app/workbench";
+import { useSchema, useSheet, useView } from "@/app/workbench";
 import styles from "@/canvas/canvas.module.css";
 import type { SocketPlace } from "@/canvas/geometry";
 import { hueOf } from "@/canvas/hues";
@@ -48,14 +48,14 @@ export function Socket({ node, place, wired, problem }: SocketProps) {
 function useVerdict(end: SocketEnd): "yes" | "no" | undefined {
   const schema = useSchema();
   const connecting = useView((state) => state.connecting);
-  const workflow = useDocument((state) => (connecting ? state.workflow : null));
+  const sheet = useSheet((open) => (connecting ? open : null));
   return useMemo(() => {
-    if (!connecting || !workflow) {
+    if (!connecting || !sheet) {
       return undefined;
     }
     if (connecting.node === end.node && connecting.side === end.side) {
       return undefined;
     }
-    return whyNot(schema, workflow, connecting, end) === undefined ? "yes" : "no";
-  }, [connecting, workflow, schema, end]);
+    return whyNot(schema, sheet, connecting, end) === undefined ? "yes" : "no";
+  }, [connecting, sheet, schema, end]);
 }

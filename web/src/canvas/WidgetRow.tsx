@@ -1,6 +1,6 @@
 /** One input with a field: its label, and its widget or the wire that drives it. */
 
-import { useDocument, useSchema, useWorkbench } from "@/app/workbench";
+import { useRecord, useSchema, useWorkbench } from "@/app/workbench";
 import styles from "@/canvas/canvas.module.css";
 import type { WidgetPlace } from "@/canvas/geometry";
 import { setValue } from "@/document/commands";
@@ -60,7 +60,7 @@ export function WidgetRow({ node, nodeTitle, place, record, problem }: WidgetRow
 /** Where a wired value comes from, in place of the field. */
 function Driven({ link, label }: { link: Link; label: string }) {
   const schema = useSchema();
-  const source = useDocument((state) => state.workflow.nodes[link[0]]);
+  const source = useRecord(link[0]);
   const title = source ? titleOf(source, schema.nodes[source.class_type]?.title) : link[0];
   return (
     <span className={styles.driven}>{label ? `${label} from ${title}` : `from ${title}`}</span>

@@ -4,7 +4,7 @@ import { frameNode, frameOf } from "@/canvas/ends";
 import { around, type Box, meet } from "@/document/boxes";
 import { type Boxes, boxOfFrame, carried, type Moved } from "@/document/frames";
 import { type Guide, snap } from "@/document/snap";
-import type { Position, Workflow } from "@/document/types";
+import type { Position, Sheet } from "@/document/types";
 
 /** Positions by the names of nodes and frames on the canvas. */
 export type Places = Readonly<Record<string, Position>>;
@@ -25,24 +25,24 @@ export function settled(places: Places): Moved {
 }
 
 /** Where everything goes when these are moved. */
-export function unsnapped(workflow: Workflow, boxes: Boxes, moving: Places): Places {
-  const { nodes, frames } = carried(workflow, boxes, settled(moving));
+export function unsnapped(sheet: Sheet, boxes: Boxes, moving: Places): Places {
+  const { nodes, frames } = carried(sheet, boxes, settled(moving));
   const framed = Object.entries(frames).map(([id, place]) => [frameNode(id), place] as const);
   return { ...nodes, ...Object.fromEntries(framed) };
 }
 
 /** The same, shifted by at most `reach` to lie in line with what can be seen. */
 export function dragged(
-  workflow: Workflow,
+  sheet: Sheet,
   boxes: Boxes,
   moving: Places,
   seen: Box,
   reach: number,
 ): { drag: Places; guides: readonly Guide[] } {
-  const drag = unsnapped(workflow, boxes, moving);
+  const drag = unsnapped(sheet, boxes, moving);
   const own: Box[] = [];
   const others: Box[] = [];
-  for (const [name, box] of named(workflow, boxes)) {
+  for (const [name, box] of named(sheet, boxes)) {
     const place = drag[name];
     if (place) {
       own.push({ ...box, x: place[0], y: place[1] });
@@ -61,9 +61,9 @@ export function dragged(
   return { drag: Object.fromEntries(shifted), guides };
 }
 
-function* named(workflow: Workflow, boxes: Boxes): Generator<readonly [string, Box]> {
+function* named(sheet: Sheet, boxes: Boxes): Generator<readonly [string, Box]> {
   yield* boxes;
-  for (const frame of workflow.frames) {
+  for (const frame of sheet.frames) {
     yield [frameNode(frame.id), boxOfFrame(frame)];
   }
 }

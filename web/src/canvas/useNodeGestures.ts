@@ -2,8 +2,8 @@
 
 import { type EdgeChange, type NodeChange, useStoreApi } from "@xyflow/react";
 import { useMemo, useRef } from "react";
+import { boxesNow } from "@/actions/action";
 import { useWorkbench } from "@/app/workbench";
-import { boxesOf } from "@/canvas/boxes";
 import { dragged, type Places, settled, unsnapped } from "@/canvas/dragging";
 import { frameNode, frameOf } from "@/canvas/ends";
 import type { SheetNode, Wire } from "@/canvas/project";
@@ -26,23 +26,23 @@ export function useNodeGestures(): NodeGestures {
   const flow = useStoreApi();
   const free = useRef(false);
   return useMemo(() => {
-    const { document, view, schema, previews } = workbench;
+    const { document, view } = workbench;
     const drag = (moving: Places) => {
-      const workflow = document.workflow();
-      const boxes = boxesOf(workflow, schema.getState(), previews.nodes.getState());
+      const sheet = document.sheet();
+      const boxes = boxesNow(workbench);
       if (free.current) {
-        view.setState({ drag: unsnapped(workflow, boxes, moving), guides: [] });
+        view.setState({ drag: unsnapped(sheet, boxes, moving), guides: [] });
         return;
       }
       const { width, height, transform } = flow.getState();
       const [x, y, zoom] = transform;
       const seen = { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
-      view.setState(dragged(workflow, boxes, moving, seen, SNAP_PX / zoom));
+      view.setState(dragged(sheet, boxes, moving, seen, SNAP_PX / zoom));
     };
     const drop = (moved: Places) => {
-      const workflow = document.workflow();
-      const boxes = boxesOf(workflow, schema.getState(), previews.nodes.getState());
-      const { nodes, frames } = settled(view.getState().drag ?? unsnapped(workflow, boxes, moved));
+      const sheet = document.sheet();
+      const boxes = boxesNow(workbench);
+      const { nodes, frames } = settled(view.getState().drag ?? unsnapped(sheet, boxes, moved));
       document.apply(move(nodes, frames));
       view.setState({ drag: null, guides: [] });
     };

@@ -28,7 +28,7 @@ const TINT = [46, 196, 182, 150] as const;
 export default function MaskEditor() {
   const field = useView((state) => state.mask);
   const { document } = useWorkbench();
-  const value = field && document.workflow().nodes[field.node]?.inputs[field.input];
+  const value = field && document.sheet().nodes[field.node]?.inputs[field.input];
   return field && typeof value === "string" && value ? (
     <Editor field={field} picture={inputPicture(value)} />
   ) : null;
@@ -134,7 +134,7 @@ function Editor({ field, picture }: { field: Field; picture: File }) {
     }
   };
   const save = async () => {
-    const record = workbench.document.workflow().nodes[field.node];
+    const record = workbench.document.sheet().nodes[field.node];
     const input = inputOf(schema.nodes[record?.class_type ?? ""], field.input);
     if (!mask || !input) {
       return;

@@ -1,9 +1,9 @@
 /** Wiring without a pointer: every connection the chosen node could have, as a list to type into. */
 
 import { useMemo } from "react";
-import { useDocument, useSchema, useView, useWorkbench } from "@/app/workbench";
+import { useSchema, useSheet, useView, useWorkbench } from "@/app/workbench";
 import { candidates } from "@/document/candidates";
-import { connect } from "@/document/commands";
+import { join } from "@/document/wiring";
 import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { Picker } from "@/ui/Picker";
@@ -16,8 +16,8 @@ export function ConnectPanel() {
 function Panel({ node }: { node: string }) {
   const { document, view } = useWorkbench();
   const schema = useSchema();
-  const workflow = useDocument((state) => state.workflow);
-  const all = useMemo(() => candidates(schema, workflow, node), [schema, workflow, node]);
+  const sheet = useSheet((open) => open);
+  const all = useMemo(() => candidates(schema, sheet, node), [schema, sheet, node]);
   const close = () => view.setState({ connectFrom: null });
   const find = (query: string) => {
     const words = query.toLowerCase().split(/\s+/);
@@ -34,7 +34,7 @@ function Panel({ node }: { node: string }) {
         none={t.connect.none}
         find={find}
         onChoose={({ wire }) => {
-          document.apply(connect(wire));
+          document.apply(join(schema, sheet, wire));
           close();
         }}
       />

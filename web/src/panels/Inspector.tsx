@@ -2,9 +2,10 @@
 
 import { chosenFrames } from "@/actions/action";
 import {
-  useDocument,
   useRecord,
+  useRunId,
   useSchema,
+  useSheet,
   useStatus,
   useView,
   useWorkbench,
@@ -34,7 +35,7 @@ export default function Inspector() {
   const workbench = useWorkbench();
   const selection = useView((state) => state.selection);
   useView((state) => state.frames);
-  useDocument((state) => state.workflow.frames);
+  useSheet((sheet) => sheet.frames);
   const [node] = selection;
   const [frame] = chosenFrames(workbench);
   if (selection.length > 1) {
@@ -54,7 +55,7 @@ function NodeInspector({ id }: { id: NodeId }) {
   const { document } = useWorkbench();
   const schema = useSchema();
   const record = useRecord(id);
-  const { error } = useStatus(id);
+  const { error } = useStatus(useRunId(id));
   if (!record) {
     return null;
   }
@@ -112,10 +113,8 @@ function Value({ node, record, input }: ValueProps) {
   const { document } = useWorkbench();
   const schema = useSchema();
   const value = record.inputs[input.name];
-  const source = useDocument((state) =>
-    isLink(value) ? state.workflow.nodes[value[0]] : undefined,
-  );
-  const problem = useStatus(node).inputErrors[input.name];
+  const source = useRecord(isLink(value) ? value[0] : "");
+  const problem = useStatus(useRunId(node)).inputErrors[input.name];
   const kind = kindOf(input);
   const Widget = WIDGETS[kind];
   const title = titleOf(record, schema.nodes[record.class_type]?.title);

@@ -6,6 +6,7 @@ import { useSchema, useView, useWorkbench } from "@/app/workbench";
 import { hueOf } from "@/canvas/hues";
 import { search } from "@/definitions/search";
 import { typeTitle } from "@/document/schema";
+import { classOf, mayStand } from "@/document/subgraphs";
 import type { Position } from "@/document/types";
 import { typeAt } from "@/document/typing";
 import styles from "@/panels/panels.module.css";
@@ -27,12 +28,18 @@ function SearchPanel({ request }: { request: SearchRequest }) {
   const schema = useSchema();
   const panel = useRef<HTMLDivElement>(null);
   const { from } = request;
-  const type = from && typeAt(schema, workbench.document.workflow(), from);
+  const type = from && typeAt(schema, workbench.document.sheet(), from);
   const close = () => workbench.view.setState({ search: null });
   useOutside(panel, close);
   const find = useCallback(
     (query: string) => {
-      const specs = Object.values(schema.nodes);
+      const { workflow, path } = workbench.document.state.getState();
+      const specs = Object.values(schema.nodes).filter(
+        ({ name, hidden }) =>
+          !hidden &&
+          (!name.startsWith(classOf("")) ||
+            mayStand(workflow, path, name.slice(classOf("").length))),
+      );
       const fitting =
         from && type ? specs.filter((spec) => socketFor(schema, spec, from, type)) : specs;
       return search(fitting, query).map((spec) => ({
@@ -44,7 +51,7 @@ function SearchPanel({ request }: { request: SearchRequest }) {
         spec,
       }));
     },
-    [schema, from, type],
+    [workbench, schema, from, type],
   );
   return (
     <div

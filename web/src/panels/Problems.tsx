@@ -1,16 +1,16 @@
 /** Everything that is wrong, in words; choosing one goes to its node. */
 
+import { goTo } from "@/app/sheets";
 import { useWorkbench } from "@/app/workbench";
 import type { Problem } from "@/document/validate";
 import styles from "@/panels/panels.module.css";
 import { t } from "@/strings/strings";
 
 export function Problems({ problems }: { problems: readonly Problem[] }) {
-  const { view, camera } = useWorkbench();
+  const workbench = useWorkbench();
   const go = ({ node }: Problem) => {
     if (node !== null) {
-      view.setState({ selection: [node] });
-      camera.current?.reveal([node]);
+      goTo(workbench, node);
     }
   };
   return (

@@ -4,10 +4,11 @@ import { freshNode } from "@/app/freshNode";
 import type { SearchRequest } from "@/app/view";
 import type { Workbench } from "@/app/workbench";
 import { geometryOf } from "@/canvas/geometry";
-import { addNode, connect, freshId, together } from "@/document/commands";
+import { addNode, freshId, together } from "@/document/commands";
 import type { NodeSpec, Schema } from "@/document/schema";
 import type { NodeId, Position } from "@/document/types";
 import { fits, type SocketEnd, typeAt } from "@/document/typing";
+import { join } from "@/document/wiring";
 import { t } from "@/strings/strings";
 
 /** The first socket of a class that the dropped wire could end in. */
@@ -35,9 +36,9 @@ export function addFound(
 ): NodeId {
   const { document } = workbench;
   const { from, place } = request;
-  const workflow = document.workflow();
-  const id = freshId(workflow);
-  const type = from && typeAt(schema, workflow, from);
+  const sheet = document.sheet();
+  const id = freshId(sheet);
+  const type = from && typeAt(schema, sheet, from);
   const socket = from && type ? socketFor(schema, spec, from, type) : undefined;
   const record = freshNode(spec, place);
   const label = t.steps.addNamed(spec.title);
@@ -55,6 +56,7 @@ export function addFound(
       ? { source: from.node, slot: from.slot, target: id, input: socket.input }
       : { source: id, slot: socket.slot, target: from.node, input: from.input };
   const moved = { ...record, _meta: { ...record._meta, position: at } };
-  document.apply(together(label, [addNode(id, moved), connect(wire)]), [id]);
+  const grown = { ...sheet, nodes: { ...sheet.nodes, [id]: moved } };
+  document.apply(together(label, [addNode(id, moved), join(schema, grown, wire)]), [id]);
   return id;
 }

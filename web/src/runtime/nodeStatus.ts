@@ -57,7 +57,7 @@ export function createNodeStatuses(): NodeStatuses {
     const ids = [...dirty];
     dirty.clear();
     for (const id of ids) {
-      const status = current.get(id);
+      const status = look(id);
       if (status) {
         shown.set(id, status);
       } else {
@@ -69,8 +69,21 @@ export function createNodeStatuses(): NodeStatuses {
     }
   };
 
+  /** Its parts, for a subgraph's instance: what it does is what they do. */
+  const parts = new Map<NodeId, Set<NodeId>>();
+
+  const look = (id: NodeId): NodeStatus | undefined => {
+    const own = current.get(id);
+    const inner = [...(parts.get(id) ?? [])].flatMap((part) => current.get(part) ?? []);
+    return inner.length > 0 ? gathered(inner, own) : own;
+  };
+
   const touch = (id: NodeId) => {
     dirty.add(id);
+    for (const whole of wholesOf(id)) {
+      parts.set(whole, (parts.get(whole) ?? new Set()).add(id));
+      dirty.add(whole);
+    }
     if (timer === undefined) {
       timer = setTimeout(flush, FLUSH_MS);
     }
@@ -103,5 +116,30 @@ export function createNodeStatuses(): NodeStatuses {
         set.delete(listener);
       };
     },
+  };
+}
+
+/** The instances that a node lies in, by what the server calls it: `12` and `12:3` for `12:3:5`. */
+export function wholesOf(id: NodeId): NodeId[] {
+  const steps = id.split(":");
+  return steps.slice(1).map((_, index) => steps.slice(0, index + 1).join(":"));
+}
+
+/** What several nodes are doing, as one. */
+function gathered(inner: readonly NodeStatus[], own: NodeStatus = IDLE): NodeStatus {
+  const running = inner.find(({ stage }) => stage === "running");
+  const stages = new Set(inner.map(({ stage }) => stage));
+  const stage = (["failed", "running", "waiting", "done", "reused"] as const).find((it) =>
+    stages.has(it),
+  );
+  const seconds = inner.flatMap((status) => status.seconds ?? []);
+  return {
+    stage: stage ?? own.stage,
+    value: running?.value ?? 0,
+    max: running?.max ?? 0,
+    seconds: seconds.length > 0 ? seconds.reduce((sum, next) => sum + next, 0) : null,
+    pictures: inner.flatMap(({ pictures }) => pictures),
+    error: own.error ?? inner.find(({ error }) => error !== null)?.error ?? null,
+    inputErrors: own.inputErrors,
   };
 }

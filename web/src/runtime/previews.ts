@@ -5,6 +5,7 @@
 
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { NodeId } from "@/document/types";
+import { wholesOf } from "@/runtime/nodeStatus";
 
 const VISIBLE_MS = 200;
 const HIDDEN_MS = 500;
@@ -24,12 +25,14 @@ export function createPreviews(
   const nodes = createStore<ReadonlySet<NodeId>>(() => new Set());
   const waiting = new Map<NodeId, Blob>();
   const frames = new Map<NodeId, ImageBitmap>();
+  /** The part whose frame a subgraph's instance shows. */
+  const latest = new Map<NodeId, NodeId>();
   const canvases = new Map<NodeId, HTMLCanvasElement>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let lastDrawn = 0;
 
   const draw = (node: NodeId) => {
-    const frame = frames.get(node);
+    const frame = frames.get(latest.get(node) ?? node);
     const canvas = canvases.get(node);
     if (frame && canvas) {
       canvas.width = frame.width;
@@ -48,10 +51,15 @@ export function createPreviews(
       if (frame) {
         frames.get(node)?.close();
         frames.set(node, frame);
-        if (!nodes.getState().has(node)) {
-          nodes.setState(new Set([...nodes.getState(), node]), true);
+        const wholes = wholesOf(node);
+        const all = [node, ...wholes];
+        if (all.some((id) => !nodes.getState().has(id))) {
+          nodes.setState(new Set([...nodes.getState(), ...all]), true);
         }
-        draw(node);
+        for (const whole of wholes) {
+          latest.set(whole, node);
+        }
+        all.forEach(draw);
       }
     }
   };
@@ -81,6 +89,7 @@ export function createPreviews(
         frame.close();
       }
       frames.clear();
+      latest.clear();
       nodes.setState(new Set(), true);
     },
   };

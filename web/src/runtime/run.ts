@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { partTo } from "@/document/partial";
 import { inputOf, type Schema } from "@/document/schema";
 import type { DocumentStore } from "@/document/store";
+import { recordAt, runId } from "@/document/subgraphs";
 import { type NodeId, titleOf, type Workflow } from "@/document/types";
 import { type Problem, validate } from "@/document/validate";
 import type { Api, Refusal } from "@/runtime/api";
@@ -58,7 +59,7 @@ export function createRuns(context: RunContext): Runs {
   const dropJob = (id: string) =>
     state.setState(({ jobs }) => ({ jobs: jobs.filter((job) => job.id !== id) }));
   const nameOf = (id: string): string => {
-    const record = document.workflow().nodes[id];
+    const record = recordAt(document.workflow(), id);
     return record ? titleOf(record, schema().nodes[record.class_type]?.title) : t.run.node(id);
   };
 
@@ -79,16 +80,19 @@ export function createRuns(context: RunContext): Runs {
     state.setState({ problems: [], notice: "" });
   };
 
+  const partOf = (ids: readonly NodeId[]) =>
+    partTo(document.workflow(), schema(), ids, document.state.getState().path);
+
   const problemsTo = (ids: readonly NodeId[]): Problem[] => {
-    const part = partTo(document.workflow(), schema(), ids);
+    const part = partOf(ids);
     return part ? validate(part.workflow, schema(), part.targets) : [];
   };
 
   const run = async (upTo?: readonly NodeId[]) => {
     clearComplaints();
-    const targets = upTo && partTo(document.workflow(), schema(), upTo)?.targets;
+    const targets = upTo && partOf(upTo)?.targets;
     if (upTo && !targets) {
-      const notice = t.run.nothing(nameOf(upTo[0] ?? ""));
+      const notice = t.run.nothing(nameOf(runId(document.state.getState().path, upTo[0] ?? "")));
       state.setState({ notice });
       return;
     }
@@ -101,7 +105,7 @@ export function createRuns(context: RunContext): Runs {
     if (seeds) {
       document.note(seeds);
     }
-    const part = upTo && partTo(document.workflow(), schema(), upTo);
+    const part = upTo && partOf(upTo);
     const workflow = part?.workflow ?? document.workflow();
     const id = randomId();
     const seed = seedOf(workflow, schema());
@@ -214,7 +218,7 @@ async function showIn(previews: Previews, node: NodeId, picture: ImageRef): Prom
 /** The server's refusal in the words of the canvas: titles for ids and for names of inputs. */
 function problemsOf(refusal: Refusal, workflow: Workflow, schema: Schema): Problem[] {
   const problems = Object.entries(refusal.node_errors).flatMap(([node, { errors }]) => {
-    const record = workflow.nodes[node];
+    const record = recordAt(workflow, node);
     const spec = schema.nodes[record?.class_type ?? ""];
     const title = record ? titleOf(record, spec?.title) : t.run.node(node);
     return errors.map(({ message, details, extra_info }) => {

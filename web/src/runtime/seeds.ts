@@ -1,9 +1,9 @@
 /** Seeds are drawn when a run is asked for and written into the document, so what is seen is what was used. */
 
-import { type Command, setValue, together } from "@/document/commands";
+import type { Command } from "@/document/commands";
 import { readInteger } from "@/document/numbers";
 import type { Schema } from "@/document/schema";
-import { isLink, type Value, type Workflow } from "@/document/types";
+import { isLink, type NodeId, type NodeRecord, type Value, type Workflow } from "@/document/types";
 import { randomSeed } from "@/runtime/ids";
 import { t } from "@/strings/strings";
 
@@ -13,8 +13,8 @@ export function drawSeeds(
   schema: Schema,
   draw: (max: number) => number = randomSeed,
 ): Command | undefined {
-  const commands: Command[] = [];
-  for (const [id, record] of Object.entries(workflow.nodes)) {
+  const drawn: [place: string, id: NodeId, input: string, seed: number | string][] = [];
+  for (const { place, id, record } of everyNode(workflow)) {
     const { seed_control: control } = record._meta;
     if (control !== "randomize" && control !== "increment") {
       continue;
@@ -23,13 +23,32 @@ export function drawSeeds(
       const value = record.inputs[input.name];
       if (input.seed && !isLink(value)) {
         const max = input.max ?? Number.MAX_SAFE_INTEGER;
-        commands.push(
-          setValue(id, input.name, control === "increment" ? next(value, max) : draw(max)),
-        );
+        const from = value ?? input.default ?? undefined;
+        drawn.push([place, id, input.name, control === "increment" ? next(from, max) : draw(max)]);
       }
     }
   }
-  return commands.length > 0 ? together(t.steps.drawSeed, commands) : undefined;
+  return drawn.length === 0
+    ? undefined
+    : {
+        label: t.steps.drawSeed,
+        recipe: (_, whole) => {
+          for (const [place, id, input, seed] of drawn) {
+            const record = (whole.subgraphs[place] ?? whole).nodes[id];
+            if (record) {
+              record.inputs[input] = seed;
+            }
+          }
+          return undefined;
+        },
+      };
+}
+
+/** The nodes of every sheet, with the definition it is the inside of. */
+function everyNode(workflow: Workflow): { place: string; id: NodeId; record: NodeRecord }[] {
+  return [["", workflow] as const, ...Object.entries(workflow.subgraphs)].flatMap(
+    ([place, { nodes }]) => Object.entries(nodes).map(([id, record]) => ({ place, id, record })),
+  );
 }
 
 /** The number after this one; after the largest comes 0. */
@@ -42,7 +61,7 @@ function next(value: Value | undefined, max: number): number | string {
 
 /** The seed in a workflow, as text, where there is exactly one to speak of. */
 export function seedOf(workflow: Workflow, schema: Schema): string | null {
-  const seeds = Object.values(workflow.nodes).flatMap((record) =>
+  const seeds = everyNode(workflow).flatMap(({ record }) =>
     (schema.nodes[record.class_type]?.inputs ?? [])
       .filter((input) => input.seed)
       .map((input) => record.inputs[input.name])

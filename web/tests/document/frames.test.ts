@@ -10,7 +10,7 @@ import type { Frame, Workflow } from "@/document/types";
 import { pipeline, SCHEMA } from "../fixture";
 
 const NONE = new Set<string>();
-const boxesIn = (workflow: Workflow) => boxesOf(workflow, SCHEMA, NONE);
+const boxesIn = (workflow: Workflow) => boxesOf(workflow, [], SCHEMA, NONE);
 
 /** The pipeline with a frame around its second and third nodes. */
 function framed(): Workflow {
