@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from safelight_server.bodies import too_large
+from safelight_server.openai_requests import answer_openai_errors
 from safelight_server.protocol import Refused
 from safelight_server.routes import (
     conversion,
@@ -17,6 +18,7 @@ from safelight_server.routes import (
     listen,
     models,
     nodes,
+    openai,
     packs,
     page,
     pictures,
@@ -33,7 +35,7 @@ UPLOAD_LIMIT = 100 * 2**20
 # In this order: the pages match whatever nothing else does.
 _PARTS = (
     *(health, queue, jobs, conversion, events, nodes),
-    *(models, pictures, users, workflows, workflow_runs, sharing, packs, listen, page),
+    *(models, pictures, users, workflows, workflow_runs, sharing, openai, packs, listen, page),
 )
 _log = logging.getLogger("safelight.server")
 
@@ -41,7 +43,7 @@ _log = logging.getLogger("safelight.server")
 def make_app(services: Services) -> web.Application:
     """Return the application around the parts of a server."""
     app = web.Application(
-        middlewares=[count_answers, answer_errors, guard(services.policy)],
+        middlewares=[count_answers, answer_errors, answer_openai_errors, guard(services.policy)],
         client_max_size=UPLOAD_LIMIT,
     )
     app[SERVICES] = services

@@ -64,6 +64,11 @@ _FORM: JsonObject = {
         "original_ref": _TEXT,
     },
 }
+_FORMS = {
+    "/api/upload/image": _FORM,
+    "/api/upload/mask": _FORM,
+    **openapi_workflows.FORMS,
+}
 _BODIES: Mapping[tuple[str, str], JsonObject] = {
     ("POST", "/api/prompt"): {"$ref": "#/components/schemas/Submission"},
     ("POST", "/api/convert"): {
@@ -123,6 +128,7 @@ def document(app: web.Application, version: str) -> JsonObject:
         "components": {
             "schemas": {
                 "Refusal": _REFUSAL,
+                "OpenAIRefusal": openapi_workflows.OPENAI_REFUSAL,
                 "Submission": {**schema_of(Submission), "required": ["prompt"]},
                 "Accepted": schema_of(Accepted),
                 **{each.__name__: schema_of(each) for each in openapi_workflows.SCHEMAS},
@@ -189,6 +195,7 @@ def _operation(method: str, path: str, handler: Any) -> JsonObject:
     summary = (handler.__doc__ or "").strip().partition("\n")[0]
     answered = _ANSWERS.get((method, path))
     told: JsonObject = {"application/json": {"schema": answered}} if answered else {}
+    refusal = "OpenAIRefusal" if path.startswith("/v1/") else "Refusal"
     operation: dict[str, object] = {
         "operationId": f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}",
         "summary": summary,
@@ -198,14 +205,14 @@ def _operation(method: str, path: str, handler: Any) -> JsonObject:
             "200": {"description": summary, **({"content": told} if told else {})},
             "4XX": {
                 "description": "The request cannot be followed; the answer says why.",
-                "content": _json({"$ref": "#/components/schemas/Refusal"}),
+                "content": _json({"$ref": f"#/components/schemas/{refusal}"}),
             },
         },
     }
     if (body := _BODIES.get((method, path))) is not None:
         operation["requestBody"] = {"content": _json(body)}
-    elif path.startswith("/api/upload/"):
-        operation["requestBody"] = {"content": {"multipart/form-data": {"schema": _FORM}}}
+    elif (form := _FORMS.get(path)) is not None:
+        operation["requestBody"] = {"content": {"multipart/form-data": {"schema": form}}}
     elif (method, path) == ("POST", "/api/userdata/{file}"):
         operation["requestBody"] = {"content": {"application/octet-stream": {}}}
     return operation

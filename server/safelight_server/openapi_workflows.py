@@ -1,8 +1,9 @@
-"""What the description of the API says of workflows: read off their dataclasses."""
+"""What the description of the API says of workflows and what runs them, by their dataclasses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from safelight_server.openai_requests import ImageRequest
 from safelight_server.protocol import JsonObject
 from safelight_server.sharing import Share
 from safelight_server.workflows_calls import LONGEST_WAIT, WorkflowRun
@@ -22,6 +23,7 @@ SCHEMAS: Sequence[type[Any]] = (
     WorkflowPatch,
     WorkflowRun,
     Share,
+    ImageRequest,
 )
 _TEXT: JsonObject = {"type": "string"}
 _WHOLE: JsonObject = {"type": "integer"}
@@ -61,6 +63,7 @@ BODIES: Mapping[tuple[str, str], JsonObject] = {
     ("PUT", _ONE): _of(WorkflowPut),
     ("PATCH", _ONE): _of(WorkflowPatch),
     ("POST", f"{_ONE}/shares"): {"type": "object", "properties": {"version": _WHOLE}},
+    ("POST", "/v1/images/generations"): _of(ImageRequest),
     ("POST", f"{_ONE}/run"): {"type": "object", "description": "As its schema says."},
     ("PUT", f"{_ONE}/thumbnail"): {
         "type": "object",
@@ -81,4 +84,22 @@ ANSWERS: Mapping[tuple[str, str], JsonObject] = {
     ("GET", f"{_ONE}/versions"): _list("versions", WorkflowVersion),
     ("PUT", f"{_ONE}/thumbnail"): _of(Workflow),
     ("DELETE", f"{_ONE}/thumbnail"): _of(Workflow),
+}
+_FILE: JsonObject = {"type": "string", "contentMediaType": "application/octet-stream"}
+FORMS: Mapping[str, JsonObject] = {
+    "/v1/images/edits": {
+        "allOf": [
+            _of(ImageRequest),
+            {
+                "type": "object",
+                "required": ["image"],
+                "properties": {"image": _FILE, "mask": _FILE},
+            },
+        ]
+    },
+}
+_REFUSED = {key: {"type": ["string", "null"]} for key in ("message", "type", "param", "code")}
+OPENAI_REFUSAL: JsonObject = {
+    "type": "object",
+    "properties": {"error": {"type": "object", "properties": _REFUSED}},
 }

@@ -12,6 +12,7 @@ from safelight_server.jobs import Jobs
 from safelight_server.listing import Listing
 from safelight_server.logs import LogBook
 from safelight_server.metrics import Metrics
+from safelight_server.openai_images import Images
 from safelight_server.options import ServeOptions
 from safelight_server.security import Policy
 from safelight_server.settings import Settings
@@ -49,6 +50,7 @@ class Services:
     library: Library
     calls: Calls
     sharing: Sharing
+    images: Images
 
     @classmethod
     def of(cls, options: ServeOptions, policy: Policy) -> "Services":
@@ -64,7 +66,9 @@ class Services:
         worker = Worker(options.worker_arguments(), dispatcher, shelf, book.write)
         dispatcher.employ(worker)
         library, listing = Library(database, shelf), Listing(database)
+        calls = Calls(library, shelf, folders, jobs, listing, store)
         user = UserFiles(options.home / "user" / "default")
+        settings = Settings(user)
         return cls(
             options=options,
             policy=policy,
@@ -80,11 +84,12 @@ class Services:
             metrics=metrics,
             worker=worker,
             user=user,
-            settings=Settings(user),
+            settings=settings,
             book=book,
             library=library,
-            calls=Calls(library, shelf, folders, jobs, listing, store),
+            calls=calls,
             sharing=Sharing(database, library),
+            images=Images(library, calls, settings, shelf, folders),
         )
 
 

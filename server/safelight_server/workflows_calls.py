@@ -85,6 +85,16 @@ class Calls:
             Refused: As `schema`, and 400 with every parameter or node that is wrong.
         """
         _, document = await self._library.document(workflow_id, version)
+        return await self.submit(document, values, calling)
+
+    async def submit(
+        self, document: Mapping[str, Any], values: JsonObject, calling: Calling
+    ) -> tuple[str, Mapping[str, Any]]:
+        """Queue a Safelight document as `begin` does one of the library.
+
+        Raises:
+            Refused: As `begin`.
+        """
         known = await self._shelf.wait()
         filled = await asyncio.to_thread(given, document, values, known, self._folders)
         submission = Submission(
