@@ -171,8 +171,9 @@ class Dispatcher:
 
     async def _close(self, run: Run, state: State, message: protocol.Message) -> None:
         ended = await _insist(lambda: run.end(state, message))
-        self._runs.pop(run.job.id, None)
-        self._stopping.discard(run.job.id)
+        if self._runs.get(run.job.id) is run:  # and not a later attempt
+            del self._runs[run.job.id]
+            self._stopping.discard(run.job.id)
         if not ended:
             _log.warning("Job %s was ended by another attempt.", run.job.id)
             return

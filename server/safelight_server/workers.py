@@ -15,7 +15,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiohttp import WSMsgType, web
@@ -30,6 +30,7 @@ _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0  # after living so long, a worker's death is taken for the first one
 _LAST_WORDS_SECONDS = 3.0  # between the end of a worker's socket and that of its process
 _STOP_SECONDS = 20.0  # how long a node may go on after it was asked to stop
+_DRAIN_SECONDS = 10.0  # for reading what a dead process had sent; it is all here already
 _log = logging.getLogger("safelight.server")
 
 
@@ -58,6 +59,7 @@ class _Body:
     heard: float
     socket: web.WebSocketResponse | None = None
     words: bytes = b""
+    read: asyncio.Event = field(default_factory=asyncio.Event)  # its socket, to the end
 
     def kill(self) -> None:
         # Not by Popen.kill, which may reap the process before its end has been noticed here.
@@ -147,6 +149,7 @@ class Worker:
             _log.error("The worker is not understood: %s", error)
             body.kill()
         finally:  # it ends by itself then; a moment lets it say why
+            body.read.set()
             asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, body.kill)
 
     async def assign(self, run: Run) -> None:
@@ -201,6 +204,7 @@ class Worker:
         try:
             silent = await self._outlive(body)
             await listening
+            await _drain(body)
         finally:
             listening.cancel()
             body.kill()
@@ -250,6 +254,14 @@ class Worker:
         if run is None or (run.job.id, run.job.attempt) != (frame.job, frame.attempt):
             return None
         return run
+
+
+async def _drain(body: _Body) -> None:
+    """Wait until all that a process sent before its end is heard: its job may be done."""
+    if body.socket is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await body.read.wait()
 
 
 async def _read_words(body: _Body, write: Callable[[str], None]) -> None:
