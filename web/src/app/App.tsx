@@ -5,7 +5,7 @@ import { type DragEvent, lazy, Suspense, useCallback, useEffect } from "react";
 import { useStore } from "zustand";
 import { useShortcuts } from "@/actions/keys";
 import styles from "@/app/app.module.css";
-import { takeFile } from "@/app/files";
+import { takeCarried, takeFile } from "@/app/files";
 import { SidePanel } from "@/app/SidePanel";
 import { StatusLine } from "@/app/StatusLine";
 import { TopBar } from "@/app/TopBar";
@@ -20,6 +20,7 @@ import { NodeSearch } from "@/panels/NodeSearch";
 import { Palette } from "@/panels/Palette";
 import { Settings } from "@/panels/Settings";
 import { Shortcuts } from "@/panels/Shortcuts";
+import { carried } from "@/runtime/carried";
 import { languageStore } from "@/strings/strings";
 
 const MaskEditor = lazy(() => import("@/mask/MaskEditor"));
@@ -41,8 +42,11 @@ export function App() {
     (event: DragEvent) => {
       event.preventDefault();
       const [file] = event.dataTransfer.files;
-      if (file) {
-        const place = workbench.camera.current?.toCanvas([event.clientX, event.clientY]) ?? null;
+      const picture = carried(event.dataTransfer);
+      const place = workbench.camera.current?.toCanvas([event.clientX, event.clientY]) ?? null;
+      if (picture) {
+        void takeCarried(workbench, picture, place ?? [0, 0]);
+      } else if (file) {
         void takeFile(workbench, file, place);
       }
     },

@@ -9,8 +9,11 @@ import { layout } from "@/document/layout";
 import { isPng, readTexts } from "@/document/png";
 import { type Opened, readText, Unreadable } from "@/document/read";
 import type { Schema } from "@/document/schema";
-import { type Position, UNTITLED, type Workflow } from "@/document/types";
+import { createExtend } from "@/document/specs";
+import { type Position, type Sheet, UNTITLED, type Workflow } from "@/document/types";
+import { fileOf } from "@/runtime/carried";
 import { randomId } from "@/runtime/ids";
+import type { File as PictureFile } from "@/runtime/picture";
 import { t } from "@/strings/strings";
 
 /** Download the document as JSON. */
@@ -80,6 +83,20 @@ export async function takeFile(
   }
 }
 
+/** Put a picture of the server on the sheet, as an input of its own. */
+export async function takeCarried(
+  workbench: Workbench,
+  picture: PictureFile,
+  place: Position,
+): Promise<void> {
+  try {
+    await addPicture(workbench, await fileOf(picture), place);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    workbench.runs.state.setState({ notice: t.files.refused(picture.filename, why) });
+  }
+}
+
 async function workflowIn(file: File): Promise<Opened | undefined> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const id = randomId();
@@ -106,23 +123,35 @@ async function workflowIn(file: File): Promise<Opened | undefined> {
 }
 
 /** The workflow with places for the nodes that had none. */
-export function laidOut({ workflow, unplaced }: Opened, schema: Schema): Workflow {
-  if (unplaced.length === 0) {
-    return workflow;
+export function laidOut(opened: Opened, definitions: Schema): Workflow {
+  const { workflow, unplaced, unplacedIn } = opened;
+  const schema = createExtend()(definitions, workflow.subgraphs);
+  const subgraphs = { ...workflow.subgraphs };
+  for (const id of unplacedIn) {
+    const inner = subgraphs[id];
+    if (inner) {
+      subgraphs[id] = { ...inner, nodes: placed(inner, schema) };
+    }
   }
-  const positions = layout(workflow, (id) => {
-    const record = workflow.nodes[id];
+  return unplaced.length > 0
+    ? { ...workflow, subgraphs, nodes: placed(workflow, schema) }
+    : { ...workflow, subgraphs };
+}
+
+/** The nodes of a sheet, in columns along the wires. */
+function placed(sheet: Sheet, schema: Schema): Sheet["nodes"] {
+  const positions = layout(sheet, (id) => {
+    const record = sheet.nodes[id];
     return record
       ? geometryOf(schema.nodes[record.class_type], record, { preview: false })
       : { width: 0, height: 0 };
   });
-  const nodes = Object.fromEntries(
-    Object.entries(workflow.nodes).map(([id, record]) => [
+  return Object.fromEntries(
+    Object.entries(sheet.nodes).map(([id, record]) => [
       id,
       { ...record, _meta: { ...record._meta, position: positions[id] ?? [0, 0] } },
     ]),
   );
-  return { ...workflow, nodes };
 }
 
 /** Put a workflow in the place of the open one, as one step that undo takes back. */
@@ -163,7 +192,7 @@ async function addPicture(workbench: Workbench, file: File, place: Position): Pr
   const stored = await takeUpload(workbench, file, input);
   if (stored !== undefined) {
     const record = freshNode(spec, place);
-    const id = freshId(document.workflow());
+    const id = freshId(document.sheet());
     document.apply(
       addNode(
         id,

@@ -1,10 +1,13 @@
 /** Everything that was made, the newest first: found by words, enlarged, and its settings used again. */
 
-import { RotateCcw } from "lucide-react";
+import { RotateCcw, Star } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
+import { useStore } from "zustand";
 import { takeSettings } from "@/app/reuse";
 import { useActivity, useWorkbench } from "@/app/workbench";
 import styles from "@/panels/side.module.css";
+import { carry } from "@/runtime/carried";
+import { nameOf } from "@/runtime/favourites";
 import { type Picture, thumbnailUrl } from "@/runtime/picture";
 import { type JobRecord, matching } from "@/runtime/records";
 import { languageStore, t } from "@/strings/strings";
@@ -29,35 +32,54 @@ function when(at: number | null): string {
 }
 
 export default function History() {
-  const { activity, view } = useWorkbench();
+  const { activity, favourites, runs, view } = useWorkbench();
   const { records, known, limit, error } = useActivity((state) => state);
   const [query, setQuery] = useState("");
   useEffect(() => activity.watch("history"), [activity]);
-  const tiles = useMemo(() => tilesOf(matching(records, query)), [records, query]);
+  const { names } = useStore(favourites.state);
+  const [liked, setLiked] = useState(false);
+  useEffect(() => {
+    favourites.load().catch((cause: unknown) => runs.state.setState({ notice: String(cause) }));
+  }, [favourites, runs]);
+  const tiles = useMemo(() => {
+    const found = tilesOf(matching(records, query));
+    return liked ? found.filter(({ picture }) => names?.has(nameOf(picture))) : found;
+  }, [records, query, liked, names]);
   const enlarge = (index: number) =>
     view.setState({ lightbox: { pictures: tiles.map(({ picture }) => picture), index } });
   return (
     <>
-      <input
-        type="search"
-        className={styles.search}
-        aria-label={t.history.search}
-        placeholder={t.history.words}
-        autoComplete="off"
-        spellCheck={false}
-        value={query}
-        onChange={(event) => setQuery(event.target.value)}
-      />
+      <div className={styles.searchRow}>
+        <input
+          type="search"
+          className={styles.search}
+          aria-label={t.history.search}
+          placeholder={t.history.words}
+          autoComplete="off"
+          spellCheck={false}
+          value={query}
+          onChange={(event) => setQuery(event.target.value)}
+        />
+        <IconButton
+          icon={Star}
+          label={t.history.favourites}
+          pressed={liked}
+          onClick={() => setLiked(!liked)}
+        />
+      </div>
       <div className={styles.scroll}>
         {error && <p className={styles.error}>{error}</p>}
         {known.history && tiles.length === 0 && (
-          <p className={styles.empty}>{records.length === 0 ? t.history.empty : t.history.none}</p>
+          <p className={styles.empty}>
+            {records.length === 0 ? t.history.empty : liked ? t.history.unliked : t.history.none}
+          </p>
         )}
         <ul className={styles.tiles} aria-label={t.history.pictures}>
           {tiles.map((tile, index) => (
             <TileView
               key={`${tile.record.id}/${tile.picture.subfolder}/${tile.picture.filename}`}
               tile={tile}
+              liked={names?.has(nameOf(tile.picture)) ?? false}
               onEnlarge={() => enlarge(index)}
             />
           ))}
@@ -72,8 +94,15 @@ export default function History() {
   );
 }
 
-function TileView({ tile, onEnlarge }: { tile: Tile; onEnlarge: () => void }) {
+interface TileViewProps {
+  tile: Tile;
+  liked: boolean;
+  onEnlarge: () => void;
+}
+
+function TileView({ tile, liked, onEnlarge }: TileViewProps) {
   const workbench = useWorkbench();
+  const { favourites, runs } = workbench;
   const { picture, record } = tile;
   const name = record.prompt || picture.filename;
   const seed = record.seed === null ? "" : `, ${t.queue.seed(record.seed)}`;
@@ -84,15 +113,30 @@ function TileView({ tile, onEnlarge }: { tile: Tile; onEnlarge: () => void }) {
         className={styles.thumbnail}
         aria-label={t.form.enlarge(name)}
         aria-haspopup="dialog"
+        title={t.history.drag}
+        draggable
+        onDragStart={(event) => carry(event.dataTransfer, picture)}
         onClick={onEnlarge}
       >
-        <img src={thumbnailUrl(picture)} alt="" loading="lazy" decoding="async" />
+        <img src={thumbnailUrl(picture)} alt="" draggable={false} loading="lazy" decoding="async" />
       </button>
       <p className={styles.words} title={name}>
         {name}
       </p>
       <div className={styles.tileFoot}>
         <small title={`${picture.filename}${seed}`}>{when(record.at)}</small>
+        <IconButton
+          icon={Star}
+          label={t.history.like(name)}
+          pressed={liked}
+          onClick={() => {
+            favourites
+              .toggle(picture)
+              .catch((cause: unknown) =>
+                runs.state.setState({ notice: t.queue.unreached(String(cause)) }),
+              );
+          }}
+        />
         <IconButton
           icon={RotateCcw}
           label={t.history.reuse(name)}

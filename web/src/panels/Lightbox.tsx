@@ -1,11 +1,12 @@
 /** One picture, large, or two of them one over the other: arrows walk through all, Escape goes back. */
 
-import { ChevronLeft, ChevronRight, Columns2, Download, RotateCcw, X } from "lucide-react";
+import { ChevronLeft, ChevronRight, Columns2, Download, Info, RotateCcw, X } from "lucide-react";
 import { type KeyboardEvent, useState } from "react";
 import { takeSettings } from "@/app/reuse";
 import type { LightboxRequest } from "@/app/view";
 import { useRuns, useView, useWorkbench } from "@/app/workbench";
 import { Compare } from "@/panels/Compare";
+import { Details } from "@/panels/Details";
 import styles from "@/panels/panels.module.css";
 import { type Picture, pictureUrl } from "@/runtime/picture";
 import { t } from "@/strings/strings";
@@ -34,6 +35,7 @@ function Opened({ request, pictures, picture }: OpenedProps) {
   const { index } = request;
   /** The picture that stays while the arrows change the other. */
   const [pinned, setPinned] = useState<Picture | null>(null);
+  const [told, setTold] = useState(false);
   const close = () => view.setState({ lightbox: null });
   const go = (to: number) =>
     view.setState({
@@ -66,6 +68,7 @@ function Opened({ request, pictures, picture }: OpenedProps) {
         ) : (
           <img src={url} alt={picture.filename} data-testid="lightbox-picture" />
         )}
+        {told && <Details picture={picture} />}
         <footer>
           <IconButton
             icon={ChevronLeft}
@@ -89,6 +92,12 @@ function Opened({ request, pictures, picture }: OpenedProps) {
             disabled={pictures.length < 2}
             pressed={pinned !== null}
             onClick={compare}
+          />
+          <IconButton
+            icon={Info}
+            label={t.lightbox.about}
+            pressed={told}
+            onClick={() => setTold(!told)}
           />
           <button
             type="button"

@@ -77,6 +77,9 @@ export interface Api {
   records: (limit: number) => Promise<JobRecord[]>;
   /** The workflow of a job that ended; undefined if it is not known any more. */
   settings: (job: string) => Promise<Json | undefined>;
+  /** What was kept under that name; null if nothing was. */
+  setting: (name: string) => Promise<Json>;
+  keepSetting: (name: string, value: Json) => Promise<void>;
   upload: (file: File) => Promise<string>;
   /** Keep a copy of a picture that is as transparent as the mask; answer its name. */
   uploadMask: (mask: Blob, picture: PictureFile) => Promise<string>;
@@ -204,6 +207,10 @@ export const httpApi: Api = {
   records: async (limit) => readRecords(await exact(`/api/history?max_items=${limit}`)),
   settings: async (job) =>
     readSettings(await exact(`/api/history/${encodeURIComponent(job)}`), job),
+  setting: async (name) => exact(`/api/settings/${encodeURIComponent(name)}`),
+  keepSetting: async (name, value) => {
+    await answered(await post(`/api/settings/${encodeURIComponent(name)}`, value));
+  },
   upload,
   uploadMask,
   source: async (node) =>

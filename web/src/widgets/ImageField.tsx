@@ -4,6 +4,7 @@ import { Brush, ImagePlus } from "lucide-react";
 import { type DragEvent, useRef, useState } from "react";
 import { takeUpload } from "@/app/uploads";
 import { useWorkbench } from "@/app/workbench";
+import { carried, fileOf } from "@/runtime/carried";
 import { inputPicture, pictureUrl } from "@/runtime/picture";
 import { t } from "@/strings/strings";
 import { ComboField } from "@/widgets/fields";
@@ -28,7 +29,15 @@ export function ImageField(props: WidgetProps) {
     event.preventDefault();
     event.stopPropagation();
     setOver(false);
-    void take(event.dataTransfer.files[0]);
+    const picture = carried(event.dataTransfer);
+    if (picture) {
+      fileOf(picture).then(take, (cause: unknown) => {
+        const notice = t.files.notUploaded(picture.filename, String(cause));
+        workbench.runs.state.setState({ notice });
+      });
+    } else {
+      void take(event.dataTransfer.files[0]);
+    }
   };
   const onDragOver = (event: DragEvent) => {
     event.preventDefault();
