@@ -17,7 +17,13 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "nodes/safelight/pretrained": ({"safelight.pretrained"}, {"torch", "aiohttp"}),
     "nodes/safelight/library": (
-        {"safelight.diffusion", "safelight.graph", "safelight.library", "safelight.pretrained"},
+        {
+            "safelight.diffusion",
+            "safelight.graph",
+            "safelight.library",
+            "safelight.pretrained",
+            "safelight.training",
+        },
         {"aiohttp", "sqlalchemy", "websockets"},
     ),
     "server/safelight_server": (

@@ -27,6 +27,10 @@ DEVIATIONS = {
     ("DualCLIPLoader", "type", "options"): "only the families that are known here",
     ("ModelSamplingContinuousEDM", "sampling", "options"): "only the families that are known here",
     ("OptimalStepsScheduler", "model_type", "options"): "only the families that are known here",
+    ("SaveLoRANode", "prefix", "default"): "our files carry our own name",
+    ("LossGraphNode", "loss", "default"): "a wire has no default",
+    ("TrainLoraNode", "algorithm", "options"): "only plain LoRA is trained",
+    ("TrainLoraNode", "existing_lora", "options"): "more steps go on where fewer ended",
     ("VAELoader", "vae_name", "options"): "no pixel_space: no model here works on pixels",
 }
 # Nodes that the reference has not, and what for.
@@ -40,6 +44,13 @@ OWN = {
     "LoraBlockWeights": "a LoRA by parts of the network, which others have as custom nodes",
     "IPAdapterLoader": "a picture as a prompt, which other programs leave to an extension",
     "IPAdapterApply": "a picture as a prompt, which other programs leave to an extension",
+    **{
+        name: "training with samples to watch and a file at the end"
+        for name in ("LoadPictureSet", "CaptionPictures", "TrainingOptions")
+    },
+    "TrainLora": "a LoRA from pictures with captions, text encoders too",
+    "TrainWord": "a textual inversion, which other programs leave to scripts",
+    "TrainControlNet": "a ControlNet, which other programs leave to scripts",
     "PromptChoices": "prompts with wildcards, resolved by a seed",
     "DynamicThresholding": "guidance that does not burn out",
     "GuidanceInterval": "guidance for a part of the walk",

@@ -24,7 +24,6 @@ from safelight.training.pupils import (
     Studied,
     Way,
     WordPupil,
-    placed,
 )
 from safelight.training.stepwise import Learning, Plan
 
@@ -80,7 +79,7 @@ def word() -> WordPupil:
     """Two rows of a word."""
     table = {"l": torch.zeros(2, SMALL.text.width)}
     lesson = Studied(latents(), [["a embedding:it"]] * 4, "")
-    return WordPupil(model(), placed(texts(), CPU), [lesson], Way(), CPU, "it", table)
+    return WordPupil(model(), texts(), [lesson], Way(), CPU, "it", table)
 
 
 def control() -> ControlPupil:
@@ -91,7 +90,7 @@ def control() -> ControlPupil:
 def lora_in_texts() -> LoraPupil:
     """Adapters in the text encoder too."""
     torch.manual_seed(0)
-    return LoraPupil(model(), placed(texts(), CPU), [told()], Way(), CPU, rank=2)
+    return LoraPupil(model(), texts(), [told()], Way(), CPU, rank=2)
 
 
 def fixed_loss(pupil: Lessons) -> float:

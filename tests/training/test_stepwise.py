@@ -32,6 +32,7 @@ class Line:
 def learnt(path: Path, plan: Plan = PLAN) -> Learning:
     """Take all steps that are left."""
     learning = Learning(Line(), plan)
+    learning.resume(path)
     for _ in learning.steps(path):
         pass
     return learning
@@ -89,6 +90,7 @@ def test_a_training_that_is_done_takes_no_step(tmp_path: Path) -> None:
     """It only brings back what was learnt."""
     done = learnt(tmp_path / "9.pt")
     again = Learning(Broken(), PLAN)
+    assert again.resume(tmp_path / "9.pt") == 9
     assert list(again.steps(tmp_path / "9.pt")) == []
     assert same(again, done)
 

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from safelight.diffusion.lora import Change
 from safelight.diffusion.lora_leaves import LEAVES, Leaves, LeavesError, changes
-from safelight.diffusion.weights import Checkpoint, CheckpointError, open_checkpoint
+from safelight.diffusion.weights import CheckpointError, open_checkpoint
 
-__all__ = ["LoraFile", "open_lora"]
+__all__ = ["LoraFile", "open_lora", "read_lora"]
 
 SUFFIXES = sorted(LEAVES, key=len, reverse=True)  # the longest that fits is meant
 SAID = "lora_adapter_metadata"  # where diffusers tells ranks and alphas
@@ -53,20 +53,29 @@ def open_lora(path: Path) -> LoraFile:
             lacks halves of changes or has halves that do not fit each other.
     """
     checkpoint = open_checkpoint(path)
-    modules, unread = _modules(checkpoint)
+    return read_lora(path, checkpoint.tensors, checkpoint.metadata)
+
+
+def read_lora(path: Path, named: Mapping[str, Tensor], metadata: Mapping[str, str]) -> LoraFile:
+    """Read the tensors of a LoRA, named as in a file; `path` says where they come from.
+
+    Raises:
+        CheckpointError: as `open_lora`, but for what concerns the file.
+    """
+    modules, unread = _modules(named)
     if not modules:
-        raise CheckpointError(path, _what_else(checkpoint))
+        raise CheckpointError(path, _what_else(list(named)))
     made: dict[str, Mapping[str, Change]] = {}
     wrong: list[str] = []
     for module, tensors in modules.items():
-        alpha = _alpha(tensors, _said_alpha(checkpoint.metadata, module))
+        alpha = _alpha(tensors, _said_alpha(metadata, module))
         try:
             made[module] = changes(Leaves(tensors, alpha))
         except LeavesError as error:
             wrong.append(f"{module}: {error}")
     if wrong:
         raise CheckpointError(path, refusal("changes that cannot be made", wrong))
-    return LoraFile(path, made, tuple(unread), checkpoint.metadata)
+    return LoraFile(path, made, tuple(unread), metadata)
 
 
 def refusal(what: str, wrong: list[str]) -> str:
@@ -75,18 +84,18 @@ def refusal(what: str, wrong: list[str]) -> str:
     return "\n  ".join([f"this LoRA has {len(wrong)} {what}:", *wrong[:SHOWN], *more])
 
 
-def _modules(checkpoint: Checkpoint) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
+def _modules(named: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
     """Gather the tensors of each module by leaf, and list those that are no leaves."""
     modules: dict[str, dict[str, Tensor]] = {}
     unread: list[str] = []
-    for name in checkpoint.shapes:
+    for name in named:
         suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
         module = _plain(name.removesuffix(suffix)) if suffix else ""
-        bare = suffix == ".weight" and f"{module}.on_input" not in checkpoint.shapes
+        bare = suffix == ".weight" and f"{module}.on_input" not in named
         if suffix is None or bare or not module:
             unread.append(name)
         else:
-            modules.setdefault(module, {})[LEAVES[suffix]] = checkpoint.tensors[name]
+            modules.setdefault(module, {})[LEAVES[suffix]] = named[name]
     return modules, unread
 
 
@@ -120,9 +129,8 @@ def _said_alpha(metadata: Mapping[str, str], module: str) -> float | None:
     return float(alpha) if isinstance(alpha, int | float) else None
 
 
-def _what_else(checkpoint: Checkpoint) -> str:
+def _what_else(names: list[str]) -> str:
     """Say what a file is that changes nothing."""
-    names = list(checkpoint.shapes)
     if any(name.startswith("model.diffusion_model.") for name in names):
         return "this is a whole model, not a LoRA; open it with Load checkpoint"
     first = ", ".join(names[:3])

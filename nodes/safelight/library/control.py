@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple
 
 from torch import Tensor
@@ -205,5 +206,10 @@ class SetUnionControlNetType(Node):
 
 def loaded(ctx: Context, name: str) -> ControlNet:
     """Open a control network by its name in the list."""
-    opened = load_control(ctx.folders.resolve("controlnet", name))
+    return opened_at(ctx.folders.resolve("controlnet", name))
+
+
+def opened_at(path: Path) -> ControlNet:
+    """Open a control network's file."""
+    opened = load_control(path)
     return ControlNet(opened.source, opened.family, latent=opened.latent)

@@ -12,7 +12,8 @@ Captions are read once where the text encoders do not learn, and at each step wh
 Some are left out, so that the model can still draw without being told what.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from safelight.diffusion.clip import TextEncoder
 from safelight.diffusion.conditioning import Conditioning, Frame, Inputs, stacked
-from safelight.diffusion.control import NOTHING, Residuals
+from safelight.diffusion.control import NOTHING, Control, Residuals
 from safelight.diffusion.controlnet import ControlNet, ControlNetConfig, copied
 from safelight.diffusion.denoiser import LatentModel, bare
 from safelight.diffusion.memory import Placement, resident
@@ -98,6 +99,8 @@ class Way:
 class Lessons:
     """What all pupils share: the model that is taught, and the loss on what is studied."""
 
+    network: nn.Module  # what learns
+
     def __init__(
         self,
         taught: LatentModel,
@@ -131,6 +134,15 @@ class Lessons:
             return said
         assert self.texts is not None
         return read(self.texts, said)
+
+    def shown(self, said: Conditioning | str) -> Conditioning:
+        """Return what the model is told to draw a sample."""
+        return self.hear(said)
+
+    def computing(self) -> AbstractContextManager[object]:
+        """Return what to compute in: bfloat16 where the weights that stay lie in it."""
+        fast = self.place.dtype == torch.bfloat16
+        return torch.autocast(self.place.device.type, torch.bfloat16, enabled=fast)
 
     def _error(self, drawn: Drawn, draw: torch.Generator) -> Tensor:
         asked = noised(drawn.latents, self.taught.schedule, draw, self.way.noise_offset)
@@ -188,10 +200,10 @@ class WordPupil(Lessons):
         rows: Mapping[str, Float[Tensor, "N D"]],
     ) -> None:
         """Teach `texts` the word `name`, from the first `rows` for each tower."""
-        self.network = nn.ParameterDict({tower: nn.Parameter(row) for tower, row in rows.items()})
-        self.network.to(place.device)
+        self.table = nn.ParameterDict({tower: nn.Parameter(row) for tower, row in rows.items()})
+        self.network = self.table.to(place.device)
         taught = {
-            tower: one.knowing({name: self.network[tower]}) if tower in rows else one
+            tower: one.knowing({name: self.table[tower]}) if tower in rows else one
             for tower, one in texts.towers.items()
         }
         network = bare(model.network)
@@ -202,7 +214,7 @@ class WordPupil(Lessons):
     @property
     def rows(self) -> dict[str, Float[Tensor, "N D"]]:
         """The rows as they are now, by tower."""
-        return {tower: row.detach().float().cpu() for tower, row in self.network.items()}
+        return {tower: row.detach().float().cpu() for tower, row in self.table.items()}
 
 
 class ControlPupil(Lessons):
@@ -223,11 +235,17 @@ class ControlPupil(Lessons):
                 f"ControlNets are taught to U-Nets, and {model.family} has a {type(unet).__name__}"
             )
         config = ControlNetConfig(unet.config, hint_widths=hint_widths)
-        self.network: ControlNet = copied(unet, config)
-        self.network.float().to(place.device).train().requires_grad_(True)
-        self.asked = recomputed(self.network) if way.checkpointing else self.network
+        self.copy: ControlNet = copied(unet, config).float().to(place.device).requires_grad_(True)
+        self.network = self.copy
+        self.asked = recomputed(self.copy) if way.checkpointing else self.copy
         denoiser = recomputed(unet) if way.checkpointing else unet
         super().__init__(replace(model, network=denoiser), None, studied, way, place)
+
+    def shown(self, said: Conditioning | str) -> Conditioning:
+        """Show the first hint too."""
+        hints = self.studied[0].hints
+        assert hints is not None
+        return self.hear(said).with_control((Control(self.copy, hints[:1]),))
 
     def residuals(self, drawn: Drawn, asked: Noised, told: Inputs) -> Residuals:
         """Show the copy the hints."""
@@ -245,13 +263,16 @@ def read(texts: Texts, caption: str) -> Conditioning:
     )
 
 
-def placed(texts: Texts, place: Placement) -> Texts:
-    """Return text encoders where and in the format that they compute in."""
-    networks: dict[str, nn.Module] = {}
-    for name, tower in texts.towers.items():
-        with resident(tower.network, place) as network:
-            networks[name] = network
-    return texts.around(networks)
+@contextmanager
+def lent(texts: Texts, place: Placement) -> Generator[Texts]:
+    """Lend text encoders where and in the format that they compute in."""
+    with ExitStack() as stack:
+        yield texts.around(
+            {
+                name: stack.enter_context(resident(tower.network, place))
+                for name, tower in texts.towers.items()
+            }
+        )
 
 
 def _together(several: Sequence[Inputs]) -> Inputs:

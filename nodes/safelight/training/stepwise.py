@@ -80,14 +80,18 @@ class Learning:
         """How many steps have been taken."""
         return len(self.losses)
 
-    def steps(self, path: Path) -> Generator[float]:
-        """Take the steps that are left, from the state kept at `path` or before it, if any.
-
-        The state is written there when all are taken, when the caller stops, and now and then.
-        """
+    def resume(self, path: Path) -> int:
+        """Take up what was kept at `path` or before it, if anything; return the steps done."""
         begun = last_of(path, self.plan.steps)
         if begun is not None:
             self.restore(load(begun))
+        return self.step
+
+    def steps(self, path: Path) -> Generator[float]:
+        """Take the steps that are left.
+
+        The state is written to `path` when all are taken, when the caller stops, and now and then.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         due = self._clock() + self.plan.save_every_s
         try:
