@@ -8,7 +8,7 @@ import torch
 from tests.diffusion.networks import NARROW, SMALL, randomised, unet
 from tests.diffusion.peers import diffusers_unet, error
 from tests.diffusion.test_parity import file_of
-from tests.diffusion.test_parity_transformers import diffusers_mmdit
+from tests.diffusion.transformers import mmdit
 from torch import Tensor, nn
 
 from safelight.diffusion.attention import Attention
@@ -21,13 +21,8 @@ from safelight.diffusion.change import (
     during,
     timestep_at,
 )
-from safelight.diffusion.changes import attention, freeu, merging, shrinking, skipping, tiles
-from safelight.diffusion.flux import Flux, FluxConfig
-from safelight.diffusion.mmdit import MMDiT, MMDiTConfig
+from safelight.diffusion.changes import attention, freeu, merging, shrinking, tiles
 from safelight.diffusion.schedule import FlowSchedule, NoiseSchedule, scaled_linear
-from safelight.diffusion.tables import sd3_mmdit
-from safelight.diffusion.unet import UNet
-from safelight.diffusion.weights import exported
 
 SCHEDULE = NoiseSchedule.of(scaled_linear())
 
@@ -211,75 +206,19 @@ def test_louder_queries_are_louder_keys() -> None:
     assert error(times(2, 1, 1, 1), network(*asked)) > 1e-5
 
 
-def mmdit() -> MMDiT:
-    """A transformer of four blocks."""
-    network = MMDiT(
-        MMDiTConfig(side=8, width=64, depth=4, heads=1, context_width=32, pooled_width=16)
-    )
-    randomised(network, 1)
-    return network
-
-
-@torch.no_grad()
-def test_blocks_are_skipped_as_in_diffusers() -> None:
-    """Stable Diffusion 3's transformer without its second and third block."""
-    network = mmdit()
-    x, time = torch.randn(2, 16, 8, 8), torch.tensor([500.0, 500.0])
-    words, pooled = torch.randn(2, 7, 32), torch.randn(2, 16)
-    peer = diffusers_mmdit(network.config, exported(network, sd3_mmdit.table(network.config)))
-    theirs = peer(x, words, pooled, time, skip_layers=[1, 2]).sample
-    ours = changed(network, skipping.skipping([1, 2, 9]))(x, time, words, pooled)
-    assert error(ours, theirs) < 1e-4
-
-
-@torch.no_grad()
-def test_all_blocks_of_flux_can_be_skipped() -> None:
-    """Then the picture's tokens reach the end as they came in; numbers too high are ignored."""
-    sizes = FluxConfig(
-        width=32,
-        hidden=64,
-        heads=2,
-        double_depth=2,
-        single_depth=1,
-        axes=(4, 6, 6),
-        context_width=32,
-        pooled_width=16,
-    )
-    network = Flux(sizes)
-    randomised(network, 1)
-    asked = (
-        torch.randn(1, 16, 8, 8),
-        torch.tensor([0.5]),
-        torch.randn(1, 7, 32),
-        torch.randn(1, 16),
-        torch.tensor([3.5]),
-    )
-    skipped = changed(network, skipping.skipping([0, 1, 7], [0, 9]))
-    other = (*asked[:2], torch.randn(1, 7, 32), *asked[3:])
-    assert torch.equal(skipped(*asked), skipped(*other))
-    assert error(skipped(*asked), network(*asked)) > 1e-3
-
-
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("name", "message"),
     [
-        (ACTIVE["FreeU"], "MMDiT is no U-Net, so it has no way up"),
-        (ACTIVE["shrinking"], "MMDiT is no U-Net, so it has no way down"),
-        (ACTIVE["tiles"], "MMDiT has no transformer layers of a U-Net"),
-        (ACTIVE["merging"], "MMDiT has no transformer layers of a U-Net"),
-        (attention.identity, "MMDiT has no middle with attention, as U-Nets have"),
+        ("FreeU", "MMDiT is no U-Net, so it has no way up"),
+        ("shrinking", "MMDiT is no U-Net, so it has no way down"),
+        ("tiles", "MMDiT has no transformer layers of a U-Net"),
+        ("merging", "MMDiT has no transformer layers of a U-Net"),
     ],
 )
-def test_a_network_without_the_part_is_refused(change: Change, message: str) -> None:
+def test_a_network_without_the_part_is_refused(name: str, message: str) -> None:
     """By its name."""
     with pytest.raises(CannotChange, match=message):
-        change(mmdit(), Moment(8, 8, torch.tensor([0.0])))
-
-
-def test_unets_have_no_blocks_to_skip() -> None:
-    """The other way round."""
-    with pytest.raises(CannotChange, match="UNet has no blocks that could be left out"):
-        skipping.skipping([0])(UNet(SMALL.unet), Moment(8, 8, torch.tensor([0.0])))
+        ACTIVE[name](mmdit(), Moment(8, 8, torch.tensor([0.0])))
 
 
 @torch.no_grad()

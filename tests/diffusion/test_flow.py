@@ -8,9 +8,10 @@ from torch import Tensor
 from safelight.diffusion.conditioning import Conditioning
 from safelight.diffusion.denoiser import LatentModel
 from safelight.diffusion.dit import DiT, DiTConfig, whole_patches
-from safelight.diffusion.flux import Flux, FluxConfig, coordinates, turn_for, turned
+from safelight.diffusion.flux import Flux, FluxConfig
 from safelight.diffusion.latent import FLUX, SD3, LatentFormat
 from safelight.diffusion.mmdit import MMDiT, MMDiTConfig
+from safelight.diffusion.rotary import coordinates, turn_for, turned
 from safelight.diffusion.schedule import FlowSchedule
 
 NARROW = MMDiTConfig(side=8, width=64, depth=2, heads=1, context_width=12, pooled_width=10)

@@ -47,6 +47,26 @@ def attend(
     return mixed.transpose(1, 2).flatten(2)
 
 
+class Listening(nn.Module):
+    """Attention between vectors that were projected elsewhere: a part that has no weights.
+
+    Streams with projections of their own meet in one; changes may put another in its place.
+    """
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(
+        self,
+        query: Float[Tensor, "B N C"],
+        key: Float[Tensor, "B M C"],
+        value: Float[Tensor, "B M C"],
+    ) -> Float[Tensor, "B N C"]:
+        """Let everyone listen to everyone."""
+        return attend(query, key, value, self.heads)
+
+
 def _spelt_out(
     q: Float[Tensor, "B heads N d"],
     k: Float[Tensor, "B heads M d"],

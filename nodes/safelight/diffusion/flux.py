@@ -7,25 +7,18 @@ thinks at the same time, from one projection and back through one:
     [q, k, v, h] = W_1 ((1 + b) norm(x) + a)
     x = x + g W_2 [attention(q, k, v), gelu(h)]
 
-Positions are not added to tokens.  Each has three coordinates (a spare one, row, column;
-words have zeros), and before queries meet keys, every pair of their numbers is turned like
-a clock hand by an angle in proportion to a coordinate:
-
-    (a, b) -> (a cos(m w) - b sin(m w), a sin(m w) + b cos(m w)),   w_k = P^(-2 k / d_m)
-
-The product of a query turned by m and a key turned by n depends on m - n alone: what counts
-is how far apart two patches are ("RoPE").
+Positions are not added to tokens: queries and keys are turned by them (`rotary`).  Each token
+has three coordinates, a spare one, row and column; words have zeros.
 
 The guidance-distilled model ("dev") is told the guidance scale as it is told the time, and so
 needs no second, negative question.
 
-Symbols: B batch, C channels, H x W latent pixels, N tokens, L words, D width, d head width,
-d_m the numbers of a head that turn with coordinate m, P = 10000.
+Symbols: B batch, C channels, H x W latent pixels, N tokens, L words, D width, d head width, H
+numbers with which a token thinks.
 
-Source: Black Forest Labs 2024, "Flux.1" (model code and weights, no paper); Su et al. 2021
-(arXiv:2104.09864), section 3.2; Dehghani et al. 2023 (arXiv:2302.05442), section 2, for
-listening and thinking at the same time; Meng et al. 2022 (arXiv:2210.03142), section 3, for
-the distilled guidance.
+Source: Black Forest Labs 2024, "Flux.1" (model code and weights, no paper); Dehghani et al.
+2023 (arXiv:2302.05442), section 2, for listening and thinking at the same time; Meng et al.
+2022 (arXiv:2210.03142), section 3, for the distilled guidance.
 """
 
 from dataclasses import dataclass
@@ -36,7 +29,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from safelight.diffusion.attention import attend
+from safelight.diffusion.attention import Listening
 from safelight.diffusion.dit import (
     CLOCK_HANDS,
     EPSILON,
@@ -48,7 +41,8 @@ from safelight.diffusion.dit import (
     plain_norm,
     whole_patches,
 )
-from safelight.diffusion.embedding import LONGEST_PERIOD, TimeEmbedding
+from safelight.diffusion.embedding import TimeEmbedding
+from safelight.diffusion.rotary import Turn, coordinates, turn_for, turned
 
 TIME_UNIT = 1000  # the network's clock hands count thousandths, of time and of guidance
 
@@ -71,37 +65,22 @@ class FluxConfig:
     guided: bool = True  # told the guidance scale
 
 
-class Turn(NamedTuple):
-    """By which angles the tokens' numbers are turned, each (N, 1, d / 2) for all heads."""
+class Heard(NamedTuple):
+    """What tokens bring to an attention."""
 
-    cos: Tensor
-    sin: Tensor
+    query: Float[Tensor, "B N heads d"]
+    key: Float[Tensor, "B N heads d"]
+    value: Float[Tensor, "B N D"]
 
-
-def coordinates(words: int, rows: int, columns: int) -> Float[Tensor, "N 3"]:
-    """Return where each token is: the words at zero, then the patches row by row."""
-    patches = torch.zeros(rows, columns, 3, dtype=torch.float64)
-    patches[..., 1] = torch.arange(rows)[:, None]
-    patches[..., 2] = torch.arange(columns)
-    return torch.cat([torch.zeros(words, 3, dtype=torch.float64), patches.flatten(0, 1)])
+    def turned(self, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn queries and keys by where the tokens are; each is then (B, N, D)."""
+        return turned(self.query, turn).flatten(2), turned(self.key, turn).flatten(2), self.value
 
 
-def turn_for(places: Float[Tensor, "N axes"], axes: tuple[int, ...]) -> Turn:
-    """Return the angles of tokens at `places`; computed in float64, kept in float32."""
-    angles = [
-        places[:, i, None]
-        * LONGEST_PERIOD ** -(torch.arange(0, numbers, 2, dtype=torch.float64) / numbers)
-        for i, numbers in enumerate(axes)
-    ]
-    joined = torch.cat(angles, dim=-1)[:, None]  # N 1 d/2
-    return Turn(joined.cos().float(), joined.sin().float())
-
-
-def turned(x: Float[Tensor, "B N heads d"], turn: Turn) -> Float[Tensor, "B N heads d"]:
-    """Turn each pair of neighbouring numbers by its angle."""
-    a, b = x.float().reshape(*x.shape[:-1], -1, 2).unbind(-1)
-    pairs = [a * turn.cos - b * turn.sin, a * turn.sin + b * turn.cos]
-    return torch.stack(pairs, dim=-1).flatten(-2).to(x.dtype)
+def end_to_end(first: Heard, second: Heard) -> Heard:
+    """Lay what two streams bring one after the other."""
+    pairs = zip(first, second, strict=True)
+    return Heard(*(torch.cat(pair, dim=1) for pair in pairs))
 
 
 class HeadNorm(nn.Module):
@@ -125,16 +104,12 @@ class Ears(nn.Module):
         self.query_norm = HeadNorm(config.width // config.heads)
         self.key_norm = HeadNorm(config.width // config.heads)
 
-    def forward(
-        self, projected: Float[Tensor, "B N three_D"]
-    ) -> tuple[Float[Tensor, "B N heads d"], Float[Tensor, "B N heads d"], Float[Tensor, "B N D"]]:
+    def forward(self, projected: Float[Tensor, "B N three_D"]) -> Heard:
         """Cut into query, key and value, and normalise the first two in each head."""
         query, key, value = projected.chunk(3, dim=-1)
         split = (*query.shape[:2], self.heads, -1)
-        return (
-            self.query_norm(query.reshape(split)),
-            self.key_norm(key.reshape(split)),
-            value,
+        return Heard(
+            self.query_norm(query.reshape(split)), self.key_norm(key.reshape(split)), value
         )
 
 
@@ -151,6 +126,14 @@ class Stream(nn.Module):
         self.out = nn.Linear(width, width)
         self.norm2 = plain_norm(width)
         self.feed_forward = feed_forward(width, config.hidden)
+
+    def before(
+        self, x: Float[Tensor, "B N D"], condition: Float[Tensor, "B D"]
+    ) -> tuple[Heard, tuple[Modulation, ...]]:
+        """Return what the stream brings to the joint attention, and how it is steered."""
+        steered = self.steering(condition)
+        first = steered[0]
+        return self.ears(self.project(modulate(self.norm1(x), first.shift, first.scale))), steered
 
     def after(
         self,
@@ -169,7 +152,7 @@ class DoubleBlock(nn.Module):
 
     def __init__(self, config: FluxConfig) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.listen = Listening(config.heads)
         self.words = Stream(config)
         self.picture = Stream(config)
 
@@ -181,18 +164,9 @@ class DoubleBlock(nn.Module):
         turn: Turn,
     ) -> tuple[Float[Tensor, "B L D"], Float[Tensor, "B N D"]]:
         """Refine words and picture."""
-        steered_words, steered = self.words.steering(condition), self.picture.steering(condition)
-        brought = [
-            stream.ears(stream.project(modulate(stream.norm1(y), first.shift, first.scale)))
-            for stream, y, first in (
-                (self.words, words, steered_words[0]),
-                (self.picture, x, steered[0]),
-            )
-        ]
-        query, key, value = (torch.cat(pair, dim=1) for pair in zip(*brought, strict=True))
-        mixed = attend(
-            turned(query, turn).flatten(2), turned(key, turn).flatten(2), value, self.heads
-        )
+        from_words, steered_words = self.words.before(words, condition)
+        from_picture, steered = self.picture.before(x, condition)
+        mixed = self.listen(*end_to_end(from_words, from_picture).turned(turn))
         of_words, of_picture = torch.split(mixed, [words.shape[1], x.shape[1]], dim=1)
         words = self.words.after(words, of_words, steered_words)
         return words, self.picture.after(x, of_picture, steered)
@@ -205,7 +179,7 @@ class SingleBlock(nn.Module):
         super().__init__()
         width = config.width
         self.sizes = (3 * width, config.hidden)
-        self.heads = config.heads
+        self.listen = Listening(config.heads)
         self.steering = Steering(width, branches=1)
         self.norm = plain_norm(width)
         self.into = nn.Linear(width, sum(self.sizes))
@@ -216,15 +190,27 @@ class SingleBlock(nn.Module):
         self, x: Float[Tensor, "B N D"], condition: Float[Tensor, "B D"], turn: Turn
     ) -> Float[Tensor, "B N D"]:
         """Refine every token."""
+        heard, thought, steered = self.before(x, condition)
+        return self.after(x, self.listen(*heard.turned(turn)), thought, steered)
+
+    def before(
+        self, x: Float[Tensor, "B N D"], condition: Float[Tensor, "B D"]
+    ) -> tuple[Heard, Float[Tensor, "B N H"], Modulation]:
+        """Return what tokens bring to the attention, what they think, and how both are steered."""
         (steered,) = self.steering(condition)
         projected, thought = self.into(modulate(self.norm(x), steered.shift, steered.scale)).split(
             self.sizes, dim=-1
         )
-        query, key, value = self.ears(projected)
-        mixed = attend(
-            turned(query, turn).flatten(2), turned(key, turn).flatten(2), value, self.heads
-        )
-        thought = F.gelu(thought, approximate="tanh")
+        return self.ears(projected), F.gelu(thought, approximate="tanh"), steered
+
+    def after(
+        self,
+        x: Float[Tensor, "B N D"],
+        mixed: Float[Tensor, "B N D"],
+        thought: Float[Tensor, "B N H"],
+        steered: Modulation,
+    ) -> Float[Tensor, "B N D"]:
+        """Take in what was heard and thought."""
         return x + steered.gate * self.out_of(torch.cat([mixed, thought], dim=-1))
 
 

@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from safelight.diffusion.attention import attend
+from safelight.diffusion.attention import Listening, attend
 from safelight.diffusion.control import NOTHING, Residuals, added
 from safelight.diffusion.dit import (
     CLOCK_HANDS,
@@ -164,7 +164,7 @@ class JointBlock(nn.Module):
 
     def __init__(self, config: MMDiTConfig, *, doubled: bool) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.listen = Listening(config.heads)
         self.words = PictureStream(config)
         self.picture = PictureStream(config, doubled=doubled)
 
@@ -177,7 +177,7 @@ class JointBlock(nn.Module):
         """Refine words and picture."""
         from_words, steered_words = self.words.before(words, condition)
         from_picture, steered = self.picture.before(x, condition)
-        mixed = attend(*_end_to_end(from_words, from_picture), self.heads)
+        mixed = self.listen(*end_to_end(from_words, from_picture))
         of_words, of_picture = torch.split(mixed, [words.shape[1], x.shape[1]], dim=1)
         words = self.words.after(words, of_words, steered_words)
         return words, self.picture.after(x, of_picture, steered)
@@ -188,7 +188,7 @@ class LastBlock(nn.Module):
 
     def __init__(self, config: MMDiTConfig, *, doubled: bool) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.listen = Listening(config.heads)
         self.words = LastWords(config)
         self.picture = PictureStream(config, doubled=doubled)
 
@@ -200,7 +200,7 @@ class LastBlock(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         """Refine the picture."""
         from_picture, steered = self.picture.before(x, condition)
-        mixed = attend(*_end_to_end(self.words.heard(words, condition), from_picture), self.heads)
+        mixed = self.listen(*end_to_end(self.words.heard(words, condition), from_picture))
         return self.picture.after(x, mixed[:, words.shape[1] :], steered)
 
 
@@ -291,7 +291,7 @@ class MMDiT(Reception):
         return whole[..., : x.shape[-2], : x.shape[-1]]
 
 
-def _end_to_end(words: Heard, picture: Heard) -> Heard:
+def end_to_end(words: Heard, picture: Heard) -> Heard:
     """Lay what two streams bring one after the other."""
     pairs = zip(words, picture, strict=True)
     return Heard(*(torch.cat(pair, dim=1) for pair in pairs))

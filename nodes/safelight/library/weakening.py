@@ -4,12 +4,15 @@ import re
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
+import torch
+
 from safelight.diffusion.change import Change, during
-from safelight.diffusion.changes.attention import identity
+from safelight.diffusion.changes.attention import Witness, identity, witnessed
 from safelight.diffusion.changes.skipping import skipping
 from safelight.diffusion.denoiser import Denoiser, LatentModel
 from safelight.diffusion.guidance import refined
 from safelight.diffusion.guides import blurred, negative, prompts, weaker
+from safelight.diffusion.guides.leading import Leading
 from safelight.graph.node import Context, Help, Label, Node, Output, Range
 from safelight.library.sampling import Guidance
 from safelight.library.values import Conditioning, Model
@@ -18,6 +21,7 @@ from safelight.library.walks import Guider
 Guided = Annotated[Model, Output("MODEL")]
 Scale = Annotated[float, Range(0.0, 10.0, step=0.1), Label("Strength"), Help("0 does nothing.")]
 Layers = Annotated[str, Help("Numbers of blocks, the first is 0; others are ignored.")]
+NOTHING_SAID = torch.zeros(1, 1, 1)
 Share = Annotated[float, Range(0.0, 1.0, step=0.001), Help("As a share of the walk.")]
 
 
@@ -25,7 +29,7 @@ class PerturbedAttentionGuidance(Node):
     """Show the network how it would draw if its pixels did not listen, and push away from that.
 
     It tidies what is drawn, with low guidance and even without a prompt, and costs one look
-    more at each step. For U-Nets.
+    more at each step. For U-Nets and the transformers of Stable Diffusion 3 and Flux.
     """
 
     category: ClassVar[str] = "model_patches/unet"
@@ -60,7 +64,7 @@ class SelfAttentionGuidance(Node):
 
     def run(self, ctx: Context) -> Guided:
         """Add it to the model's guidance."""
-        fits(self.model, identity)  # overheard where it would be perturbed
+        fits(self.model, witnessed(Witness()))
         return self.model.guided(
             partial(blurred.blur_guided, scale=self.scale, blur=self.blur_sigma)
         )
@@ -69,7 +73,8 @@ class SelfAttentionGuidance(Node):
 class AttentionNegative(Node):
     """Say the negative prompt inside of the network, where guidance of 1 would not ask for it.
 
-    For models that draw in a few steps without guidance. For U-Nets.
+    For models that draw in a few steps without guidance. For U-Nets and the transformers of
+    Stable Diffusion 3 and Flux.
     """
 
     category: ClassVar[str] = "advanced/guidance"
@@ -85,7 +90,7 @@ class AttentionNegative(Node):
 
     def run(self, ctx: Context) -> Guided:
         """Add it to the model's guidance."""
-        fits(self.model, identity)
+        fits(self.model, negative.saying(NOTHING_SAID, Leading(self.scale)))
         return self.model.guided(
             partial(negative.attention_guided, scale=self.scale, bound=self.bound, mix=self.mix)
         )

@@ -1,14 +1,17 @@
 r"""Attention altered: deaf to others, louder, softer, or overheard.
 
     identity      A = 1:  out = V W_o              each pixel listens only to itself
+                  A_xx = 1                         in a transformer where it also hears words
     multiplied    q Q, k K, v V, o (...) W_o       q k > 1 sharpens what is listened to
     witnessed     unchanged, and A is written down
 
-Symbols: Q K V queries, keys, values; A = softmax(Q K^T / sqrt(d)); W_o projection back.
+Symbols: Q K V queries, keys, values; A = softmax(Q K^T / sqrt(d)), A_xx its part between
+patches; W_o projection back.
 
 Source: Ahn et al. 2024 (arXiv:2403.17377), section 4.2, for the identity.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -16,8 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from safelight.diffusion.attention import Attention
+from safelight.diffusion.attention import Attention, Listening, attend
 from safelight.diffusion.change import CannotChange, Change, Moment, parts
+from safelight.diffusion.flux import Flux
+from safelight.diffusion.mmdit import MMDiT
 from safelight.diffusion.spatial import TransformerLayer
 from safelight.diffusion.variant import variant
 
@@ -39,14 +44,48 @@ class Deaf(nn.Module):
         return self.attention.out(self.attention.value(x))
 
 
+class DeafPatches(nn.Module):
+    """Joint attention in which each patch hears itself and the words, but no other patch."""
+
+    def __init__(self, heads: int, patches: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.patches = patches  # the last ones of all tokens
+
+    def forward(
+        self,
+        query: Float[Tensor, "B N C"],
+        key: Float[Tensor, "B N C"],
+        value: Float[Tensor, "B N C"],
+    ) -> Float[Tensor, "B N C"]:
+        """Mix, with a score of minus infinity between different patches."""
+        tokens, words = query.shape[1], query.shape[1] - self.patches
+        bias = query.new_zeros(tokens, tokens)
+        bias[words:, words:] = -torch.inf
+        bias.fill_diagonal_(0)
+        return attend(query, key, value, self.heads, bias=bias[None, None])
+
+
 def identity(network: nn.Module, moment: Moment) -> nn.Module:
-    """Let the pixels in the middle of a U-Net listen only to themselves.
+    """Let the pixels in the middle of a network listen only to themselves.
+
+    The middle of a U-Net is its bottom; of a transformer the block of two streams halfway.
 
     Raises:
         CannotChange: the network has no such middle.
     """
+    if isinstance(network, MMDiT | Flux):
+        path = _halfway(network)
+        (name, listening), *_ = parts(network, Listening, f"{path}.")
+        return variant(network, {name: DeafPatches(listening.heads, patches(network, moment))})
     middle = _middle(network)
     return variant(network, {path: Deaf(_heart(layer.to_pixels)) for path, layer in middle})
+
+
+def patches(network: MMDiT | Flux, moment: Moment) -> int:
+    """Return how many patches a transformer makes of a latent."""
+    patch = network.config.patch
+    return math.ceil(moment.height / patch) * math.ceil(moment.width / patch)
 
 
 class Louder(nn.Module):
@@ -130,6 +169,14 @@ def witnessed(witness: Witness) -> Change:
         return variant(network, {path: Overheard(layer.to_pixels, witness)})
 
     return overhear
+
+
+def _halfway(network: MMDiT | Flux) -> str:
+    """Return the path of the block of two streams in the middle of a transformer."""
+    if isinstance(network, Flux):
+        return f"double_blocks.{len(network.double_blocks) // 2}"
+    half = network.config.depth // 2
+    return f"blocks.{half}" if half < len(network.blocks) else "last"
 
 
 def _middle(network: nn.Module) -> list[tuple[str, TransformerLayer]]:

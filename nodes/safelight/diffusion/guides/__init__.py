@@ -8,7 +8,7 @@
     prompts       more prompts than two: dual guidance, perpendicular negatives
     weaker        ask a network that was weakened: PAG, skipped layers
     blurred       ask about a blurred picture: SAG
-    negative      say the negative within attention: NAG
+    negative      say the negative within attention: NAG (`leading`, `beside`)
 
 Everything is computed for each picture of a batch by itself.
 """
