@@ -10,6 +10,7 @@ import {
 import { ARRANGING } from "@/actions/arranging";
 import { OF_NODES } from "@/actions/nodes";
 import { SIDES } from "@/actions/sides";
+import { SUBGRAPHS } from "@/actions/subgraphs";
 import { openFile, saveWorkflow } from "@/app/files";
 import { goTo } from "@/app/sheets";
 import type { Workbench } from "@/app/workbench";
@@ -92,6 +93,7 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   ...OF_NODES,
+  ...SUBGRAPHS,
   {
     id: "rename",
     group: "Edit",

@@ -24,6 +24,8 @@ export interface MenuRequest {
   at: Position;
   /** The same place in canvas units. */
   place: Position;
+  /** The field it was asked for at, if it was at one. */
+  field?: Field | undefined;
 }
 
 export interface LightboxRequest {

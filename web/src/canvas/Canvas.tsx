@@ -7,10 +7,11 @@ import {
   useStore as useFlowStore,
   useReactFlow,
 } from "@xyflow/react";
-import { type MouseEvent, useEffect, useMemo } from "react";
+import { type MouseEvent, useMemo } from "react";
 import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
-import { useDocument, useSchema, useView, useWorkbench } from "@/app/workbench";
+import { useDocument, useSchema, useSheet, useView, useWorkbench } from "@/app/workbench";
+import { Crumbs } from "@/canvas/Crumbs";
 import styles from "@/canvas/canvas.module.css";
 import { FarWires } from "@/canvas/FarWires";
 import { FrameView } from "@/canvas/FrameView";
@@ -21,13 +22,15 @@ import { NodeView } from "@/canvas/NodeView";
 import { PendingWire } from "@/canvas/PendingWire";
 import { createProjector, type SheetNode, type Wire } from "@/canvas/project";
 import { createFrameProjector } from "@/canvas/projectFrames";
+import { RerouteView } from "@/canvas/RerouteView";
 import { FIT, useCamera } from "@/canvas/useCamera";
 import { useContextMenu } from "@/canvas/useContextMenu";
 import { useNodeGestures } from "@/canvas/useNodeGestures";
+import { useSheetCamera } from "@/canvas/useSheetCamera";
 import { useWireGestures } from "@/canvas/useWireGestures";
 import { WireView } from "@/canvas/WireView";
 
-const NODE_TYPES = { node: NodeView, frame: FrameView };
+const NODE_TYPES = { node: NodeView, frame: FrameView, reroute: RerouteView };
 const WIRE_TYPES = { wire: WireView };
 const NO_WIRES: Wire[] = [];
 const MULTI_SELECT = ["Shift", "Meta", "Control"];
@@ -36,7 +39,8 @@ export function Canvas() {
   const { view, previews } = useWorkbench();
   const flow = useReactFlow<SheetNode, Wire>();
   const schema = useSchema();
-  const workflow = useDocument((state) => state.workflow);
+  const open = useSheet((sheet) => sheet);
+  const path = useDocument((state) => state.path);
   const look = useView(
     useShallow(({ selection, wires, frames, drag, hovered }) => ({
       selection,
@@ -49,17 +53,15 @@ export function Canvas() {
   const previewed = useStore(previews.nodes);
   const project = useMemo(createProjector, []);
   const far = useFlowStore(isFar);
-  const { nodes, wires } = project(workflow, schema, look, previewed, far);
+  const { nodes, wires } = project(open, schema, look, previewed, far, path);
   const projectFrames = useMemo(createFrameProjector, []);
-  const frames = projectFrames(workflow.frames, look.frames, look.drag);
+  const frames = projectFrames(open.frames, look.frames, look.drag);
   const sheet = useMemo<SheetNode[]>(() => [...frames, ...nodes], [frames, nodes]);
   const nodeGestures = useNodeGestures();
   const wireGestures = useWireGestures();
   useCamera();
 
-  useEffect(() => {
-    requestAnimationFrame(() => void flow.fitView(FIT));
-  }, [flow]);
+  useSheetCamera();
 
   const onDoubleClick = (event: MouseEvent) => {
     if (event.target instanceof Element && event.target.classList.contains("react-flow__pane")) {
@@ -110,6 +112,7 @@ export function Canvas() {
         )}
         <Guides />
       </ReactFlow>
+      <Crumbs />
       <Minimap nodes={sheet} dragging={look.drag !== null} />
     </main>
   );

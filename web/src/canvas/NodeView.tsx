@@ -1,35 +1,34 @@
 /** A node on the canvas: title, sockets, widgets, pictures. */
 
 import { type NodeProps, useStore } from "@xyflow/react";
-import { CircleHelp } from "lucide-react";
 import { memo } from "react";
-import { useSchema, useStatus, useWorkbench } from "@/app/workbench";
+import { useRunId, useSchema, useStatus } from "@/app/workbench";
 import styles from "@/canvas/canvas.module.css";
-import { TITLE_PX } from "@/canvas/geometry";
 import { isFar } from "@/canvas/lod";
 import { Mat } from "@/canvas/Mat";
+import { NodeHead } from "@/canvas/NodeHead";
 import type { CanvasNode } from "@/canvas/project";
 import { Socket } from "@/canvas/Socket";
-import { Title } from "@/canvas/Title";
 import { WidgetRow } from "@/canvas/WidgetRow";
-import { setMeta } from "@/document/commands";
+import { definitionOf, isEdge } from "@/document/subgraphs";
 import { isLink, titleOf } from "@/document/types";
 import { canBeFed } from "@/document/typing";
 import type { NodeStatus } from "@/runtime/nodeStatus";
 
 export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<CanvasNode>) {
   const { record, spec, geometry } = data;
-  const { document, view } = useWorkbench();
   const schema = useSchema();
-  const status = useStatus(id);
+  const run = useRunId(id);
+  const inside = run !== id;
+  const status = useStatus(run);
   const far = useStore(isFar);
   const title = titleOf(record, spec?.title);
   const wired = (input: string) => isLink(record.inputs[input]);
   const failed = status.error !== null || Object.keys(status.inputErrors).length > 0;
 
-  // A field that nothing here could feed shows no socket.
+  // A field that nothing here could feed shows no socket; in a subgraph the entrance feeds any.
   const sockets = geometry.sockets.filter(
-    (place) => !place.quiet || wired(place.input) || canBeFed(schema, place.type),
+    (place) => !place.quiet || inside || wired(place.input) || canBeFed(schema, place.type),
   );
 
   if (far) {
@@ -54,27 +53,11 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
       data-stage={status.stage}
       data-failed={failed || !spec || undefined}
       data-mode={record._meta.mode}
+      data-instance={definitionOf(record) !== undefined || undefined}
+      data-edge={isEdge(record) || undefined}
     >
       <Progress status={status} />
-      <header className={styles.title} style={{ height: TITLE_PX }}>
-        <Title
-          id={id}
-          title={title}
-          onRename={(text) => document.apply(setMeta(id, "Rename node", { title: text }))}
-        />
-        {spec && (
-          <button
-            type="button"
-            className={styles.help}
-            aria-label={`Help for ${title}`}
-            title={spec.title}
-            onClick={() => view.setState({ help: { node: id, page: "about" } })}
-          >
-            <CircleHelp size={14} />
-          </button>
-        )}
-        <span className={styles.time}>{timeOf(status, record._meta.mode)}</span>
-      </header>
+      <NodeHead id={id} title={title} record={record} spec={spec} status={status} />
       {!spec && <p className={styles.unknown}>{record.class_type} is not installed here.</p>}
       {sockets.map((place) => (
         <Socket
@@ -116,7 +99,7 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
         </>
       )}
       {geometry.mat && (
-        <Mat node={id} title={title} mat={geometry.mat} pictures={status.pictures} />
+        <Mat node={run} title={title} mat={geometry.mat} pictures={status.pictures} />
       )}
       {status.error && (
         <p className={styles.error} role="alert">
@@ -144,30 +127,4 @@ function Progress({ status }: { status: NodeStatus }) {
       <div style={{ transform: `scaleX(${Math.max(0.02, share)})` }} />
     </div>
   );
-}
-
-function timeOf({ stage, value, max, seconds }: NodeStatus, mode: string | undefined): string {
-  if (mode === "mute" || mode === "never") {
-    return "left out";
-  }
-  if (mode === "bypass") {
-    return "bypassed";
-  }
-  switch (stage) {
-    case "running":
-      return max > 1 ? `${value} / ${max}` : "";
-    case "reused":
-      return "kept";
-    case "done":
-      return seconds === null ? "" : duration(seconds);
-    default:
-      return "";
-  }
-}
-
-function duration(seconds: number): string {
-  if (seconds < 0.1) {
-    return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  }
-  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
 }

@@ -37,6 +37,7 @@ export function WidgetRow({ node, nodeTitle, place, record, problem }: WidgetRow
     <div
       className={`${styles.row} nodrag`}
       data-kind={kind}
+      data-input={input.name}
       data-problem={problem ? true : undefined}
       title={problem ?? input.help}
       style={{ top: y, height }}

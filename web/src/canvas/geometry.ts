@@ -5,7 +5,8 @@
  * drawn, and layout works without a browser.
  */
 
-import type { InputSpec, NodeSpec } from "@/document/schema";
+import { isReroute, REROUTE_INPUT } from "@/document/reroutes";
+import { type InputSpec, type NodeSpec, showsPictures } from "@/document/schema";
 import { isLink, type NodeRecord } from "@/document/types";
 import { heightOf, kindOf, ROW_PX } from "@/widgets/kinds";
 
@@ -45,12 +46,33 @@ export interface Geometry {
   mat: { y: number; height: number; holds: "picture" | "preview" } | null;
 }
 
+/** A dot on a wire: it takes at its left edge and gives at its right. */
+export const REROUTE_PX = 20;
+
+const REROUTE_GEOMETRY: Geometry = {
+  width: REROUTE_PX,
+  height: REROUTE_PX,
+  sockets: [
+    inputSocket(
+      { name: REROUTE_INPUT, type: "*", title: "", required: true },
+      REROUTE_PX / 2,
+      false,
+    ),
+    outputSocket({ name: "", type: "*", title: "" }, 0, REROUTE_PX / 2),
+  ],
+  widgets: [],
+  mat: null,
+};
+
 export interface Look {
   preview: boolean;
 }
 
 /** The geometry of a node; `spec` is undefined for a class the server does not have. */
 export function geometryOf(spec: NodeSpec | undefined, record: NodeRecord, look: Look): Geometry {
+  if (isReroute(record)) {
+    return REROUTE_GEOMETRY;
+  }
   const shape = spec ?? guess(record);
   const inputs = shape.inputs.filter((input) => input.socket);
   const fields = shape.inputs.filter((input) => !input.socket);
@@ -79,7 +101,11 @@ function rowCentre(row: number): number {
   return TITLE_PX + row * ROW_PX + ROW_PX / 2;
 }
 
-function inputSocket(input: InputSpec, y: number, quiet: boolean): SocketPlace {
+function inputSocket(
+  input: Pick<InputSpec, "name" | "type" | "title" | "required">,
+  y: number,
+  quiet: boolean,
+): SocketPlace {
   const { name, type, title, required } = input;
   return { id: `in:${name}`, side: "input", slot: 0, input: name, type, title, required, quiet, y };
 }
@@ -124,10 +150,6 @@ function matOf(shape: NodeSpec, look: Look, y: number, width: number): Geometry[
     return { y: y + PAD_PX, height, holds: "picture" };
   }
   return look.preview ? { y: y + PAD_PX, height, holds: "preview" } : null;
-}
-
-function showsPictures(shape: NodeSpec): boolean {
-  return shape.effect && shape.inputs.some((input) => input.type === "IMAGE");
 }
 
 /** What can be known of a node whose class is missing: the inputs its file names. */

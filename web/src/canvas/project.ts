@@ -9,21 +9,24 @@ import type { Edge, Node, NodeHandle } from "@xyflow/react";
 import { Position as Side } from "@xyflow/react";
 import type { ViewState } from "@/app/view";
 import { type Geometry, geometryOf } from "@/canvas/geometry";
+import { isReroute } from "@/document/reroutes";
 import type { NodeSpec, Schema } from "@/document/schema";
+import { type Path, runId } from "@/document/subgraphs";
 import {
   type Frame,
   isLink,
   type NodeId,
   type NodeRecord,
   type Position,
+  type Sheet,
   titleOf,
-  type Workflow,
 } from "@/document/types";
+import { typeAt } from "@/document/typing";
 
 export const SOCKET_PX = 10;
 
 export type NodeData = { record: NodeRecord; spec: NodeSpec | undefined; geometry: Geometry };
-export type CanvasNode = Node<NodeData, "node">;
+export type CanvasNode = Node<NodeData, "node" | "reroute">;
 export type FrameNode = Node<{ frame: Frame }, "frame">;
 export type SheetNode = CanvasNode | FrameNode;
 export type WireData = { type: string; lit: boolean };
@@ -47,11 +50,12 @@ export interface Projection {
 }
 
 export type Projector = (
-  workflow: Workflow,
+  sheet: Sheet,
   schema: Schema,
   view: ProjectedView,
   previewed: ReadonlySet<NodeId>,
   far?: boolean,
+  path?: Path,
 ) => Projection;
 
 /** A projection that remembers its last answer. */
@@ -60,16 +64,16 @@ export function createProjector(): Projector {
   let wires = new Map<string, { key: readonly unknown[]; wire: Wire }>();
   let last: Projection = { nodes: [], wires: [] };
 
-  return (workflow, schema, view, previewed, far = false) => {
+  return (sheet, schema, view, previewed, far = false, path = []) => {
     const selection = new Set(view.selection);
     const chosen = new Set(view.wires);
     const nextNodes: typeof nodes = new Map();
     const nextWires: typeof wires = new Map();
-    for (const [id, record] of Object.entries(workflow.nodes)) {
+    for (const [id, record] of Object.entries(sheet.nodes)) {
       const key: NodeKey = {
         record,
         spec: schema.nodes[record.class_type],
-        preview: previewed.has(id),
+        preview: previewed.has(runId(path, id)),
         selected: selection.has(id),
         at: view.drag?.[id] ?? record._meta.position,
         far,
@@ -77,11 +81,10 @@ export function createProjector(): Projector {
       const old = nodes.get(id);
       nextNodes.set(id, old && sameKey(old.key, key) ? old : { key, node: nodeOf(id, key, old) });
       for (const [input, value] of Object.entries(record.inputs)) {
-        if (isLink(value) && value[0] in workflow.nodes) {
+        if (isLink(value) && value[0] in sheet.nodes) {
           const [source, slot] = value;
           const edge = `${id}:${input}`;
-          const from = schema.nodes[workflow.nodes[source]?.class_type ?? ""];
-          const type = from?.outputs[slot]?.type;
+          const type = typeAt(schema, sheet, { node: source, side: "output", slot, input: "" });
           if (type === undefined) {
             continue; // nowhere to draw it from; the list of problems tells
           }
@@ -145,7 +148,7 @@ function nodeOf(
   const { width, height } = data.geometry;
   return {
     id,
-    type: "node",
+    type: isReroute(record) ? "reroute" : "node",
     position: { x: at[0], y: at[1] },
     width,
     height,

@@ -1,7 +1,7 @@
 /** Asking for the menu of a node, a frame, a wire or the sheet; what is clicked becomes what is chosen. */
 
 import { type MouseEvent, useCallback } from "react";
-import type { MenuPlace, ViewStore } from "@/app/view";
+import type { Field, MenuPlace, ViewStore } from "@/app/view";
 import { useWorkbench } from "@/app/workbench";
 import { frameOf } from "@/canvas/ends";
 
@@ -17,10 +17,17 @@ export function useContextMenu(): (event: MouseEvent) => void {
       event.preventDefault();
       const on = choose(view, target);
       const place = camera.current?.toCanvas([clientX, clientY]) ?? [0, 0];
-      view.setState({ menu: { on, at: [clientX, clientY], place } });
+      view.setState({ menu: { on, at: [clientX, clientY], place, field: fieldAt(target) } });
     },
     [view, camera],
   );
+}
+
+/** The field of a node that a part of the page belongs to. */
+function fieldAt(target: Element): Field | undefined {
+  const input = target.closest<HTMLElement>("[data-input]")?.dataset.input;
+  const node = target.closest<HTMLElement>(".react-flow__node")?.dataset.id;
+  return input === undefined || node === undefined ? undefined : { node, input };
 }
 
 function choose(view: ViewStore, target: Element): MenuPlace {

@@ -9,13 +9,16 @@ import {
   type OnReconnect,
   useReactFlow,
 } from "@xyflow/react";
-import { useMemo, useRef } from "react";
+import { type MouseEvent, useMemo, useRef } from "react";
 import { useWorkbench } from "@/app/workbench";
 import { cutId, endOf, wireOf } from "@/canvas/ends";
+import { REROUTE_PX } from "@/canvas/geometry";
 import type { Wire } from "@/canvas/project";
-import { connect, disconnect, together } from "@/document/commands";
+import { disconnect, freshId, together } from "@/document/commands";
+import { addReroute } from "@/document/reroutes";
 import type { Position } from "@/document/types";
 import { whyNot } from "@/document/typing";
+import { join } from "@/document/wiring";
 
 export interface WireGestures {
   onConnectStart: OnConnectStart;
@@ -25,11 +28,12 @@ export interface WireGestures {
   onReconnect: OnReconnect<Wire>;
   onReconnectEnd: (event: unknown, wire: Wire, end: unknown, state: FinalConnectionState) => void;
   isValidConnection: IsValidConnection<Wire>;
+  onEdgeDoubleClick: (event: MouseEvent, wire: Wire) => void;
 }
 
 /**
- * The handlers: a wire dropped on a socket connects, on the sheet it opens the search, and the end of
- * an old wire dropped on the sheet disconnects.
+ * The handlers: a wire dropped on a socket connects, on the sheet it opens the search; the end of an
+ * old wire dropped on the sheet disconnects; a double click on a wire puts a reroute there.
  */
 export function useWireGestures(): WireGestures {
   const { document, view, schema, fallback } = useWorkbench();
@@ -41,7 +45,7 @@ export function useWireGestures(): WireGestures {
         view.setState({ connecting: nodeId && handleId ? endOf(nodeId, handleId) : null });
       },
       onConnect: (connection) => {
-        document.apply(connect(wireOf(connection)));
+        document.apply(join(schema.getState(), document.sheet(), wireOf(connection)));
       },
       onConnectEnd: (event, { toHandle, toNode }) => {
         const { connecting: from } = view.getState();
@@ -61,7 +65,8 @@ export function useWireGestures(): WireGestures {
         const from = cutId(old.id);
         const stays = from.target === to.target && from.input === to.input;
         const cut = stays ? [] : [disconnect([from], fallback)];
-        document.apply(together("Reconnect", [...cut, connect(to)]));
+        const joined = join(schema.getState(), document.sheet(), to);
+        document.apply(together("Reconnect", [...cut, joined]));
       },
       onReconnectEnd: (_, old, __, { isValid, toHandle }) => {
         reconnecting.current = false;
@@ -69,9 +74,15 @@ export function useWireGestures(): WireGestures {
           document.apply(disconnect([cutId(old.id)], fallback));
         }
       },
+      onEdgeDoubleClick: ({ clientX, clientY }, wire) => {
+        const { x, y } = flow.screenToFlowPosition({ x: clientX, y: clientY });
+        const id = freshId(document.sheet());
+        const at = [Math.round(x - REROUTE_PX / 2), Math.round(y - REROUTE_PX / 2)] as const;
+        document.apply(addReroute(id, cutId(wire.id), at), [id]);
+      },
       isValidConnection: ({ source, sourceHandle, target, targetHandle }) => {
         const [from, to] = [endOf(source, sourceHandle ?? ""), endOf(target, targetHandle ?? "")];
-        return whyNot(schema.getState(), document.workflow(), from, to) === undefined;
+        return whyNot(schema.getState(), document.sheet(), from, to) === undefined;
       },
     }),
     [document, view, schema, fallback, flow],
