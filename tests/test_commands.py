@@ -169,3 +169,12 @@ def test_nodes_lists_and_explains(home: list[str], capsys: pytest.CaptureFixture
     assert "steps  INT 1..10000, 20 if left out" in capsys.readouterr().out
     assert main(["nodes", "KSampla", *home]) == 2
     assert "There is no node KSampla" in capsys.readouterr().err
+
+
+def test_a_picture_tells_nothing_where_that_is_wished(
+    workflow: Path, home: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file then holds the picture and no more."""
+    assert main(["run", str(workflow), "--no-metadata", *home]) == 0
+    with Image.open(capsys.readouterr().out.strip()) as picture:
+        assert picture.info == {}

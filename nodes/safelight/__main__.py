@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "check":
         return commands.check(options.workflow, settings, folders)
     folders.create()
-    machine = commands.Machine(options.device, options.precision)
+    machine = commands.Machine(
+        options.device, options.precision, tells=not options.no_metadata
+    )
     return commands.run(options.workflow, settings, folders, machine, as_json=options.json)
 
 
@@ -116,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_workflow(run)
     run.add_argument("--output", type=Path, metavar="DIR", help="where to save pictures")
     run.add_argument("--json", action="store_true", help="print the result as JSON")
+    run.add_argument(
+        "--no-metadata", action="store_true", help="do not write into files how they were made"
+    )
     _add_places(run)
     _add_machine(run)
 

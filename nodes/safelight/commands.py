@@ -44,6 +44,7 @@ class Machine:
 
     device: str
     precision: str
+    tells: bool = True  # files how they were made
 
 
 def read_document(path: Path) -> object:
@@ -201,7 +202,14 @@ def _surroundings(
         return None
     precision = next(name for name, dtype in memory.FORMATS.items() if dtype == place.dtype)
     metadata = {"workflow": document} if "safelight" in document else {}
-    return Surroundings(folders, metadata, place.device.type, precision, looking=lambda: False)
+    return Surroundings(
+        folders,
+        metadata,
+        place.device.type,
+        precision,
+        looking=lambda: False,
+        tells=machine.tells,
+    )
 
 
 def _records(results: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -171,6 +171,7 @@ class Worker:
             device=self._device,
             precision=self._precision,
             looking=lambda: task.watched,
+            tells=frame.extra.get("save_metadata") is not False,
         )
         execute(
             graph,

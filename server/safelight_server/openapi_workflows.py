@@ -54,6 +54,7 @@ QUERIES: Mapping[str, Mapping[str, JsonObject]] = {
         "client_id": _TEXT,
         "prompt_id": {"type": "string", "description": "Of the job; said twice, it runs once."},
         "front": _SWITCH,
+        "metadata": {**_SWITCH, "description": "Whether files tell how they were made."},
     },
     f"{_ONE}/schema": {"version": _WHOLE},
     f"{_ONE}/diff": {"from": _WHOLE, "to": _WHOLE},

@@ -61,3 +61,17 @@ def test_what_is_written_is_read_again(
     assert written is not None
     again, _ = read_parameters(written)
     assert again == prompt
+
+
+def test_what_a_wire_brings_is_told_only_where_it_is_plain() -> None:
+    """A primitive's value is the sampler's; what a computation gives is known to no prompt."""
+    prompt, _ = read_parameters(TEXT)
+    prompt["5"]["inputs"] |= {"seed": ["8", 0], "cfg": ["9", 0]}
+    prompt["8"] = {"class_type": "PrimitiveInt", "inputs": {"value": 77}}
+    prompt["9"] = {"class_type": "Sum", "inputs": {"value": 1, "other": ["8", 0]}}
+    written = write_parameters(prompt)
+    assert written is not None
+    assert "Seed: 77" in written
+    assert "CFG scale" not in written
+    prompt["5"]["inputs"]["steps"] = ["9", 0]
+    assert write_parameters(prompt) is None

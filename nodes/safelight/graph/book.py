@@ -31,7 +31,8 @@ class Book:
         self.calls: dict[str, Call] = {}
         self.kinds = kinds
         salt = f"{surroundings.device}/{surroundings.precision}"
-        self.names = Names(kinds, surroundings.folders, salt, lambda: self._digest)
+        silent = not surroundings.tells
+        self.names = Names(kinds, surroundings.folders, salt, lambda: self._digest, silent=silent)
         self.places: dict[str, Place] = {}
         self.firsts: dict[str, str] = {}
         self.roots: dict[str, str] = {}
@@ -70,14 +71,17 @@ class Book:
     @cached_property
     def metadata(self) -> Mapping[str, object]:
         """What saved pictures carry; made only when a node asks."""
+        if not self._surroundings.tells:
+            return {}
         return {"prompt": self._graph.prompt(), **self._surroundings.metadata}
 
     def told(self, key: str) -> dict[str, object]:
         """Return the hidden inputs of a node."""
+        tells = self._surroundings.tells  # packs write both of these into files
         sources: Mapping[str, Callable[[], object]] = {
-            "PROMPT": self._graph.prompt,
+            "PROMPT": lambda: self._graph.prompt() if tells else None,
             "DYNPROMPT": self.graph,
-            "EXTRA_PNGINFO": lambda: dict(self._surroundings.metadata) or None,
+            "EXTRA_PNGINFO": lambda: (dict(self._surroundings.metadata) if tells else {}) or None,
             "UNIQUE_ID": lambda: key,
         }
         hidden = self.kinds[self.calls[key].node_class].hidden

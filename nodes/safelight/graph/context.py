@@ -28,6 +28,7 @@ class Surroundings:
         precision: "float32", "bfloat16" or "float16".
         looking: Whether somebody would see a preview now.
         clock: Seconds that only go forward.
+        tells: Whether saved files tell how they were made.
     """
 
     folders: Folders
@@ -36,6 +37,7 @@ class Surroundings:
     precision: str = "float32"
     looking: Callable[[], bool] = _always
     clock: Callable[[], float] = time.monotonic
+    tells: bool = True
 
 
 class RunContext:

@@ -26,6 +26,7 @@ class Names(dict[str, str]):
         folders: Where files lie that inputs name.
         salt: What else changes all results, as the device.
         graph: Names the whole graph, for nodes that look at it.
+        silent: Whether files shall not tell how they were made, so that those that do are others.
     """
 
     def __init__(
@@ -34,12 +35,15 @@ class Names(dict[str, str]):
         folders: Folders,
         salt: str = "",
         graph: Callable[[], str] = str,
+        *,
+        silent: bool = False,
     ) -> None:
         super().__init__()
         self._kinds = kinds
         self._folders = folders
         self._salt = salt
         self._graph = graph
+        self._silent = silent
 
     def add(self, key: str, call: Call) -> str:
         """Name the result of a node, whose sources have names.
@@ -56,6 +60,8 @@ class Names(dict[str, str]):
                 parts.append(f"{name}~{value.name}")
             else:  # repr tells 1, 1.0, True and "1" apart, and closes its quotes
                 parts.append(f"{name}={value!r}")
+        if kind.effect and self._silent:
+            parts.append("silent")
         if kind.folders:
             parts.extend(self._stamps(key, call, kind))
         if kind.stamp is not None:

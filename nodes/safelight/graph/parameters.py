@@ -42,6 +42,7 @@ _SCHEDULES: Mapping[str, str] = {
 _NEGATIVE = "Negative prompt:"
 _SETTING = re.compile(r'\s*(\w[\w \-/]*):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+_WIRED = ("model", "positive", "negative", "latent_image")
 _DEFAULTS = {"Steps": "20", "CFG scale": "7", "Seed": "0", "Size": "512x512", "Model": ""}
 
 
@@ -93,31 +94,37 @@ def read_parameters(text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def write_parameters(prompt: Mapping[str, Any]) -> str | None:
-    """Return the text for an API prompt, or None when no KSampler makes its picture."""
-    sampler = next((node for node in prompt.values() if node["class_type"] == "KSampler"), None)
-    if sampler is None:
+    """Return the text for an API prompt, or None when no KSampler makes its picture.
+
+    What only a run can tell, since a wire brings it, is left out; without steps there is no text.
+    """
+    nodes = (node for node in prompt.values() if isinstance(node, Mapping))
+    sampler = next((node for node in nodes if node.get("class_type") == "KSampler"), None)
+    inputs = {} if sampler is None else _settled(prompt, sampler["inputs"])
+    if "steps" not in inputs:
         return None
-    inputs = sampler["inputs"]
     positive = _found(prompt, inputs.get("positive"), "text")
     negative = _found(prompt, inputs.get("negative"), "text")
     width = _found(prompt, inputs.get("latent_image"), "width")
     height = _found(prompt, inputs.get("latent_image"), "height")
     model = str(_found(prompt, inputs.get("model"), "ckpt_name") or "").removesuffix(".safetensors")
-    name = str(inputs["sampler_name"])
+    name, schedule = inputs.get("sampler_name"), inputs.get("scheduler")
+    strength = inputs.get("denoise", 1)
     settings = {
         "Steps": inputs["steps"],
-        "Sampler": _SAMPLERS.get(name, name),
-        "Schedule type": _SCHEDULES.get(inputs["scheduler"], inputs["scheduler"]),
-        "CFG scale": inputs["cfg"],
-        "Seed": inputs["seed"],
-        **({"Size": f"{width}x{height}"} if width and height else {}),
-        **({"Model": model} if model else {}),
-        **({"Denoising strength": inputs["denoise"]} if inputs.get("denoise", 1) != 1 else {}),
+        "Sampler": _SAMPLERS.get(str(name), name),
+        "Schedule type": _SCHEDULES.get(str(schedule), schedule),
+        "CFG scale": inputs.get("cfg"),
+        "Seed": inputs.get("seed"),
+        "Size": f"{width}x{height}" if width and height else None,
+        "Model": model or None,
+        "Denoising strength": None if float(strength) == 1 else strength,
     }
     lines = [str(positive or "")]
     if negative:
         lines.append(f"{_NEGATIVE} {negative}")
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
+    told = (f"{name}: {value}" for name, value in settings.items() if value is not None)
+    return "\n".join([*lines, ", ".join(told)])
 
 
 def _sampler(settings: Mapping[str, str], guesses: list[str]) -> tuple[str, str]:
@@ -135,6 +142,19 @@ def _sampler(settings: Mapping[str, str], guesses: list[str]) -> tuple[str, str]
     sampler = told if told in _SAMPLERS else samplers.get(told.lower(), "euler")
     scheduler = schedule if schedule in _SCHEDULES else schedules.get(schedule.lower(), "normal")
     return sampler, scheduler
+
+
+def _settled(prompt: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs with what primitives send along wires in its place; other wires stay."""
+    settled: dict[str, Any] = {}
+    for name, value in inputs.items():
+        if name not in _WIRED and isinstance(value, list):
+            source = prompt.get(value[0], {}) if value else {}
+            plain = str(source.get("class_type", "")).startswith("Primitive")
+            settled[name] = source.get("inputs", {}).get("value") if plain else None
+        else:
+            settled[name] = value
+    return {name: value for name, value in settled.items() if value is not None}
 
 
 def _found(prompt: Mapping[str, Any], link: object, name: str) -> object:

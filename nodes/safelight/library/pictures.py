@@ -15,6 +15,7 @@ from torch import Tensor
 from safelight.diffusion.darkroom.colour import ordered
 from safelight.diffusion.latent import LatentFormat
 from safelight.diffusion.resample import resize
+from safelight.graph.parameters import write_parameters
 
 LARGEST_PREVIEW = 512  # pixels along the longer side
 PREVIEW_QUALITY = 85  # of the JPEG; it lives for a tenth of a second
@@ -51,9 +52,17 @@ def read_picture(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def write_png(pixels: Tensor, metadata: Mapping[str, object], compression: int = 4) -> bytes:
-    """Write one picture [H, W, 3] in 0..1 as a PNG that carries `metadata` as JSON texts."""
+    """Write one picture [H, W, 3] in 0..1 as a PNG that carries `metadata` as JSON texts.
+
+    Of its prompt it also tells what the text `parameters` can, which many programs read.
+    """
     buffer = io.BytesIO()
-    as_pillow(pixels).save(buffer, "PNG", pnginfo=texts_of(metadata), compress_level=compression)
+    texts = texts_of(metadata)
+    prompt = metadata.get("prompt")
+    parameters = write_parameters(prompt) if isinstance(prompt, Mapping) else None
+    if parameters is not None:
+        texts.add_text("parameters", parameters)
+    as_pillow(pixels).save(buffer, "PNG", pnginfo=texts, compress_level=compression)
     return buffer.getvalue()
 
 

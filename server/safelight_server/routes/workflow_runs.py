@@ -45,6 +45,7 @@ def _calling(request: web.Request) -> Calling:
         client_id=identifier(query, "client_id"),
         job=identifier(query, "prompt_id"),
         front=switched_on(request, "front"),
+        extra={} if switched_on(request, "metadata", usual=True) else {"save_metadata": False},
     )
 
 
