@@ -16,6 +16,7 @@ from safelight.diffusion.settings import Settings, checkpoint_metadata
 from safelight.diffusion.unet import UNet, UNetConfig
 from safelight.diffusion.vae import AutoencoderKL, VAEConfig
 from safelight.diffusion.weights import save_checkpoint
+from safelight.training.captioned import Examples
 from safelight.training.controlnet import (
     HINT_WIDTHS,
     ControlNetStage,
@@ -26,6 +27,7 @@ from safelight.training.controlnet import (
     right_colours,
     told_nowhere,
 )
+from safelight.training.controlnet_own import OwnControlNetStage
 from safelight.training.likeness import drawings
 from safelight.training.loop import Budget, Pace, Run, train
 from safelight.training.pictures import Captions, Pictures
@@ -105,6 +107,17 @@ def test_the_hint_makes_the_loss_fall(tmp_path: Path) -> None:
     before = held()
     train(stage, replace(PACE, muon=0.02, average=0.1), Run(tmp_path, Budget(steps=12)))
     assert held() < 0.97 * before
+
+
+def test_pictures_of_one_s_own_are_learnt_from(tmp_path: Path) -> None:
+    """The loss falls on their edges, and a sheet shows what they are worth."""
+    pictures = squares(4).held_out(4)
+    stage = OwnControlNetStage(model(), Examples(pictures, [["a square", "square"]] * 4))
+    assert stage.hints.equal(hints_of(pictures))
+    before = float(stage.loss(8, torch.Generator().manual_seed(3), 0.0).detach())
+    train(stage, replace(PACE, muon=0.02, average=0.1), Run(tmp_path, Budget(steps=8)))
+    assert float(stage.loss(8, torch.Generator().manual_seed(3), 0.0).detach()) < before
+    assert (tmp_path / "sheet.png").is_file()
 
 
 def test_hints_are_the_edges_of_pictures() -> None:

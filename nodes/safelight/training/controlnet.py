@@ -99,15 +99,8 @@ class ControlNetStage:
             context = self.model.text(self.model.words.ids(texts))
             hints = hints_of(self.pictures.batch(chosen))
 
-        place = place_of(self.network)
-        unet = self.model.unet.to(place)
-
-        def steered(*asked: Tensor) -> Tensor:
-            there = [part.to(place) for part in asked]
-            told: Tensor = unet(*there, residuals=self.network(*there, hints.to(place)))
-            return told.cpu()
-
-        return velocity_error(steered, self.latents[chosen].float(), context, draw)
+        latents = self.latents[chosen].float()
+        return steered_error(self.network, self.model, latents, context, hints, draw)
 
     def report(self, folder: Path) -> dict[str, float]:
         """Draw figures where hints show them, and without hints; leave a sheet."""
@@ -128,6 +121,26 @@ class ControlNetStage:
     def control(self, hints: Float[Tensor, "B 3 H W"], strength: float = 1.0) -> Control:
         """Show hints to the network as it is now."""
         return Control(self.network, hints, strength)
+
+
+def steered_error(
+    network: ControlNet,
+    model: Model,
+    latents: Float[Tensor, "B z h w"],
+    context: Float[Tensor, "B L D"],
+    hints: Float[Tensor, "B 3 H W"],
+    draw: torch.Generator,
+) -> Float[Tensor, ""]:
+    """How wrong the model tells the velocity of noisy latents when steered by hints."""
+    place = place_of(network)
+    unet = model.unet.to(place)
+
+    def steered(*asked: Tensor) -> Tensor:
+        there = [part.to(place) for part in asked]
+        told: Tensor = unet(*there, residuals=network(*there, hints.to(place)))
+        return told.cpu()
+
+    return velocity_error(steered, latents, context, draw)
 
 
 def agreement(drawn: Float[Tensor, "B 3 H W"], hints: Float[Tensor, "B 3 H W"]) -> float:

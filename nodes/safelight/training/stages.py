@@ -30,8 +30,10 @@ from safelight.training import (
     mmdit,
 )
 from safelight.training.autoencoder import AutoencoderStage, PolishStage
+from safelight.training.captioned import read_examples
 from safelight.training.contrastive import ContrastiveStage
 from safelight.training.controlnet import ControlNetStage
+from safelight.training.controlnet_own import OwnControlNetStage
 from safelight.training.decoder import DecoderStage
 from safelight.training.denoiser import DenoiserStage
 from safelight.training.dit import DiTStage
@@ -202,8 +204,13 @@ def train_inversion(work: Work, run: Run) -> None:
 
 
 def train_controlnet(work: Work, run: Run) -> None:
-    """Train a ControlNet for edges, with the embedded model as it is."""
+    """Train a ControlNet for edges, of the pictures in `controlnet/examples` if there are any."""
     torch.manual_seed(run.seed)
+    own = run.folder / "examples"
+    if own.is_dir():
+        examples = read_examples(own, controlnet.SIZE_PX)
+        train(OwnControlNetStage(embedded_model(), examples), controlnet.PACE, run)
+        return
     pictures, captions = Pictures.open(work.pictures), Captions.open(work.pictures)
     latents = work.latents() * SD1.scale
     stage = ControlNetStage(embedded_model(), pictures, latents, captions)
