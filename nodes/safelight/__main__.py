@@ -5,12 +5,13 @@ import os
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from threading import Thread
 
 from platformdirs import user_data_path
 
-from safelight import __version__
+from safelight import __version__, remote_options
 from safelight.graph.comfy import Format
 from safelight.graph.folders import Folders
 from safelight.pretrained import BUILTIN
@@ -28,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given or ["serve", "--open"])
     if options.command == "serve":
         return _serve(options)
+    if options.command in remote_options.NAMES:
+        from safelight import remote
+
+        return remote.main(options)
     from safelight import commands  # not for `serve`, which must start fast
 
     if options.command == "convert":
@@ -40,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.check(options.workflow, settings, folders)
     folders.create()
     machine = commands.Machine(
-        options.device, options.precision, tells=not options.no_metadata
+        options.device, options.precision, options.memory, tells=not options.no_metadata
     )
     return commands.run(options.workflow, settings, folders, machine, as_json=options.json)
 
@@ -77,6 +82,7 @@ def _serve(options: argparse.Namespace) -> int:
                 builtin=folders.builtin,
                 device=options.device,
                 precision=options.precision,
+                memory_bytes=options.memory,
                 token=os.environ.get("SAFELIGHT_TOKEN"),
                 allowed_hosts=tuple(options.allow_host),
                 disk_cache_bytes=int(options.disk_cache * 2**30),
@@ -132,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
 
     # Its options are its own: `main` hands them on before they are read here.
     commands.add_parser("train", help="train a part of the embedded model", add_help=False)
+
+    remote_options.add_commands(commands, _setting)
 
     nodes = commands.add_parser("nodes", help="list the nodes, or explain some")
     nodes.add_argument("names", nargs="*", metavar="NAME", help="class name, as KSampler")
@@ -212,6 +220,13 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="auto", help="auto: the fastest native one"
     )
+    parser.add_argument(
+        "--memory",
+        type=_gibibytes,
+        metavar="GIB",
+        help="how much memory weights may fill; larger models run slower from their files "
+        "(else most of what the device has)",
+    )
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -219,6 +234,17 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"want NAME=VALUE, got {text!r}")
     return name, value
+
+
+def _gibibytes(text: str) -> int:
+    """Return bytes."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1
+    if not 0 <= size < inf:
+        raise argparse.ArgumentTypeError(f"want a number of GiB, 0 or more, got {text!r}")
+    return int(size * 2**30)
 
 
 def _folder(text: str) -> Path:

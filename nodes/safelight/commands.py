@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from safelight.footprint import room_for_weights
 from safelight.graph.catalog import Catalog
 from safelight.graph.comfy import Format
 from safelight.graph.convert import converted
@@ -44,6 +45,7 @@ class Machine:
 
     device: str
     precision: str
+    memory_bytes: int | None = None  # for weights; else most of what the device has
     tells: bool = True  # files how they were made
 
 
@@ -200,6 +202,8 @@ def _surroundings(
     except ValueError as error:
         _complain(str(error))
         return None
+    room = machine.memory_bytes
+    memory.limit(room_for_weights(place.device.type) if room is None else room)
     precision = next(name for name, dtype in memory.FORMATS.items() if dtype == place.dtype)
     metadata = {"workflow": document} if "safelight" in document else {}
     return Surroundings(

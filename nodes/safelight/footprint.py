@@ -3,10 +3,18 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 _UNKNOWN = 8 * 2**30  # taken for the machine's memory where the system does not tell it
+# Where Linux tells how much of the machine's memory a container may have, in bytes.
+_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+# How much of a device's memory weights may fill; the rest is for what is computed with them.
+_WEIGHTS_SHARE = {"cpu": 0.6, "cuda": 0.75}
 
 
 def size_of(result: object) -> int:
@@ -31,12 +39,20 @@ def size_of(result: object) -> int:
     return total
 
 
-def installed_memory() -> int:
-    """Return the machine's memory in bytes."""
+def installed_memory(limits: Sequence[Path] = _LIMITS) -> int:
+    """Return the machine's memory in bytes, or as much of it as this process may have."""
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names:
         return _UNKNOWN
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    told = (path.read_text().strip() for path in limits if path.is_file())
+    return min([installed, *(int(text) for text in told if text.isdigit())])
+
+
+def room_for_weights(device: str) -> int:
+    """Return how many bytes of weights to keep on a device if the user does not say."""
+    (found,) = device_memory(device)
+    return int(_WEIGHTS_SHARE[device] * found["vram_total"])
 
 
 def device_memory(device: str) -> list[dict[str, Any]]:

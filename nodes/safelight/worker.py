@@ -28,7 +28,7 @@ from pathlib import Path
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from safelight.footprint import device_memory, installed_memory, size_of
+from safelight.footprint import device_memory, installed_memory, room_for_weights, size_of
 from safelight.graph import executor
 from safelight.graph.cache import MemoryCache
 from safelight.graph.catalog import Catalog
@@ -108,11 +108,13 @@ class Worker:
         self._schema = describe(self._catalog)
         torch = sys.modules.get("torch")
         if torch is not None:
-            from safelight.diffusion.memory import choose
+            from safelight.diffusion import memory
 
-            placement = choose(self._options.device, self._options.precision)
+            placement = memory.choose(self._options.device, self._options.precision)
             self._device = placement.device.type
             self._precision = str(placement.dtype).removeprefix("torch.")
+            room = self._options.memory_bytes
+            memory.limit(room_for_weights(self._device) if room is None else room)
             self._remember_on_disk(self._options.disk_cache_bytes)
         self._outbox.put(
             frames.Hello(
@@ -283,6 +285,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--builtin", default="{}", help="files by kind and name, as JSON")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--memory-bytes", type=int, help="weights to keep; else most of what is")
     parser.add_argument("--catalog", help="a module of nodes, instead of all installed ones")
     share = int(_CACHE_SHARE * installed_memory())
     parser.add_argument("--cache-bytes", type=int, default=share, help="kept between jobs")

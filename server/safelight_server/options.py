@@ -18,6 +18,7 @@ class ServeOptions:
         builtin: Files that come with Safelight, by kind and name.
         device: Where to compute: "auto", "cpu" or "cuda".
         precision: What to compute in: "auto", "float32", "bfloat16" or "float16".
+        memory_bytes: How many bytes of weights to keep in memory; `None` lets the worker choose.
         token: What clients must show; made up when needed and not given.
         allowed_hosts: Further names that the server answers to.
         catalog: The module or package of the worker's nodes, instead of all installed ones.
@@ -32,6 +33,7 @@ class ServeOptions:
     builtin: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "auto"
+    memory_bytes: int | None = None
     token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     catalog: str | None = None
@@ -50,6 +52,8 @@ class ServeOptions:
             arguments += ["--models", str(folder)]
         if self.catalog is not None:
             arguments += ["--catalog", self.catalog]
+        if self.memory_bytes is not None:
+            arguments += ["--memory-bytes", str(self.memory_bytes)]
         if self.cache_bytes is not None:
             arguments += ["--cache-bytes", str(self.cache_bytes)]
         if self.disk_cache_bytes is not None:
