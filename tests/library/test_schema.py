@@ -41,6 +41,7 @@ OWN = {
     },
     "PoseHint": "a skeleton drawn from its joints",
     "XYGrid": "a table of the same picture with other values",
+    "LoraSchedule": "a LoRA along the walk, which others attach to prompts as hooks",
     "LoraBlockWeights": "a LoRA by parts of the network, which others have as custom nodes",
     "IPAdapterLoader": "a picture as a prompt, which other programs leave to an extension",
     "IPAdapterApply": "a picture as a prompt, which other programs leave to an extension",
@@ -54,6 +55,7 @@ OWN = {
     "PromptChoices": "prompts with wildcards, resolved by a seed",
     "DynamicThresholding": "guidance that does not burn out",
     "GuidanceInterval": "guidance for a part of the walk",
+    "DeepCache": "deep features used again, which others leave to an extension",
     "AttentionNegative": "negatives for models that are walked without guidance",
 }
 COMPARED = ("default", "min", "max", "step", "round", "multiline", "control_after_generate")

@@ -15,7 +15,7 @@ from safelight.diffusion.mmdit import MMDiT
 from safelight.diffusion.schedule import FlowSchedule
 from safelight.graph.folders import Folders
 from safelight.graph.node import NullContext
-from safelight.library import levels, more_walks, refinements, reworking, weakening
+from safelight.library import caching, levels, more_walks, refinements, reworking, weakening
 from safelight.library.conditioning import CLIPTextEncode
 from safelight.library.custom_sampling import SamplerCustomAdvanced, SetLatentNoiseMask
 from safelight.library.latent import EmptyLatentImage
@@ -50,8 +50,9 @@ TECHNIQUES: list[tuple[AnyNode, Settings | None, Settings]] = [
     (reworking.HyperTile, {"max_depth": 1}, {"tile_size": 32, "swap_size": 1, "max_depth": 1}),
     (reworking.UNetSelfAttentionMultiply, {}, {"v": 0.5}),
     (reworking.UNetCrossAttentionMultiply, {}, {"v": 0.5}),
-    (reworking.EasyCache, {"reuse_threshold": 0.0}, {"reuse_threshold": 3.0}),
-    (reworking.LazyCache, {"reuse_threshold": 0.0}, {"reuse_threshold": 3.0}),
+    (caching.EasyCache, {"reuse_threshold": 0.0}, {"reuse_threshold": 3.0}),
+    (caching.LazyCache, {"reuse_threshold": 0.0}, {"reuse_threshold": 3.0}),
+    (caching.DeepCache, {"interval": 1}, {"interval": 2}),
     (levels.ModelSamplingDiscrete, {"sampling": "eps"}, {"sampling": "v_prediction"}),
 ]
 SHRINK: Settings = {"downscale_method": "bicubic", "upscale_method": "bicubic"}
@@ -217,8 +218,8 @@ def test_layers_are_skipped_in_transformers_only(node: AnyNode, settings: Settin
 @pytest.mark.parametrize(
     ("node", "settings"),
     [
-        (weakening.PerturbedAttentionGuidance, {}),
         (weakening.SelfAttentionGuidance, {}),
+        (caching.DeepCache, {}),
         (reworking.FreeU, {}),
         (reworking.HyperTile, {}),
         (reworking.TomePatchModel, {}),

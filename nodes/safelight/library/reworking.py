@@ -1,13 +1,12 @@
 """Nodes that change what a network computes; see `safelight.diffusion.changes`."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from torch import nn
 
-from safelight.diffusion.change import Moment, during, timestep_at
-from safelight.diffusion.changes import attention, freeu, merging, reuse, shrinking, tiles
+from safelight.diffusion.change import Moment, during
+from safelight.diffusion.changes import attention, freeu, merging, shrinking, tiles
 from safelight.diffusion.texts import ClipTower
 from safelight.graph.node import Context, Help, Label, Node, Output, Range
 from safelight.library.values import Clip, Model
@@ -16,7 +15,6 @@ Changed = Annotated[Model, Output("MODEL")]
 Factor = Annotated[float, Range(0.0, 10.0, step=0.01), Help("1 changes nothing.")]
 Method = Literal["bicubic", "nearest-exact", "bilinear", "area", "bislerp"]
 UNET: str = "model_patches/unet"
-CACHING: str = "advanced/debug/model"
 ATTENTION: str = "_for_testing/attention_experiments"
 
 
@@ -191,55 +189,6 @@ class CLIPAttentionMultiply(Node):
             for name, tower in texts.towers.items()
         }
         return Clip(replace(texts, towers=towers))
-
-
-class EasyCache(Node):
-    """Save steps: where the network's answer can be foreseen, do not ask it.
-
-    0 asks at every step; more saves more and strays further.
-    """
-
-    category: ClassVar[str] = CACHING
-    title: ClassVar[str] = "Reuse answers"
-    model: Model
-    reuse_threshold: Annotated[
-        float, Range(0.0, 3.0, step=0.01), Label("Threshold"), Help("Of the expected error.")
-    ] = 0.2
-    start_percent: Annotated[float, Range(0.0, 1.0, step=0.01), Help("Share of the walk.")] = 0.15
-    end_percent: Annotated[float, Range(0.0, 1.0, step=0.01), Help("Share of the walk.")] = 0.95
-    verbose: Annotated[bool, Help("Has no effect here.")] = False
-
-    def run(self, ctx: Context) -> Changed:
-        """Add a memory to the network; each walk starts without a past."""
-        schedule = self.model.denoiser.schedule
-        ends = (self.start_percent, self.end_percent)
-        first, last = (timestep_at(schedule, share) for share in ends)
-        return self.model.guided(
-            partial(reuse.easy, threshold=self.reuse_threshold, span=(first, last))
-        )
-
-
-class LazyCache(Node):
-    """Save steps: where the guided guess can be foreseen, do not make it.
-
-    Like Reuse answers, but it looks only at the walk and works with any model.
-    """
-
-    category: ClassVar[str] = CACHING
-    title: ClassVar[str] = "Reuse guesses"
-    model: Model
-    reuse_threshold: Annotated[
-        float, Range(0.0, 3.0, step=0.01), Label("Threshold"), Help("Of the expected error.")
-    ] = 0.2
-    start_percent: Annotated[float, Range(0.0, 1.0, step=0.01), Help("Share of the walk.")] = 0.15
-    end_percent: Annotated[float, Range(0.0, 1.0, step=0.01), Help("Share of the walk.")] = 0.95
-    verbose: Annotated[bool, Help("Has no effect here.")] = False
-
-    def run(self, ctx: Context) -> Changed:
-        """Add a memory to the walk; each starts without a past."""
-        percent = self.model.denoiser.schedule.percent
-        span = (percent(self.start_percent), percent(self.end_percent))
-        return self.model.guided(partial(reuse.lazy, threshold=self.reuse_threshold, span=span))
 
 
 class DifferentialDiffusion(Node):

@@ -18,6 +18,7 @@ Symbols: x input, a answer, i the last computed step, e expected relative error.
 Source: Zhou et al. 2025 (arXiv:2507.02860), section 3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -62,6 +63,20 @@ class Memory:
         return answer
 
 
+class Turns:
+    """Counts how often a network is asked at one step: where prompts do not share a batch."""
+
+    def __init__(self) -> None:
+        self._now: float | None = None
+        self._turn = 0
+
+    def next(self, now: float) -> int:
+        """Return the turn of a question about a timestep, from 0."""
+        self._turn = self._turn + 1 if now == self._now else 0
+        self._now = now
+        return self._turn
+
+
 class Reusing:
     """A network whose answers are used again between two timesteps.
 
@@ -74,8 +89,7 @@ class Reusing:
         self.threshold = threshold
         self.span = span
         self.memories: list[Memory] = []
-        self.now: float | None = None
-        self.turn = 0
+        self.turns = Turns()
         self.skips = False
 
     @property
@@ -86,45 +100,49 @@ class Reusing:
     def __call__(self, z: Tensor, timestep: Tensor, *told: Any, **more: Any) -> Tensor:
         """Compute, or foresee."""
         now = float(timestep.flatten()[0])
-        self.turn = self.turn + 1 if now == self.now else 0
-        self.now = now
+        turn = self.turns.next(now)
         if not self.span[0] >= now > self.span[1]:
             self.skips = False
             answer: Tensor = self.unmoved(z, timestep, *told, **more)
-            return answer if now <= self.span[1] else self._memory().learn(z, answer)
-        memory = self._memory()
-        foreseen = memory.foreseen(z) if self.turn == 0 or self.skips else None
-        if self.turn == 0:
+            return answer if now <= self.span[1] else self._memory(turn).learn(z, answer)
+        memory = self._memory(turn)
+        foreseen = memory.foreseen(z) if turn == 0 or self.skips else None
+        if turn == 0:
             self.skips = foreseen is not None
         if foreseen is not None:
             return foreseen
         return memory.learn(z, self.unmoved(z, timestep, *told, **more))
 
-    def _memory(self) -> Memory:
+    def _memory(self, turn: int) -> Memory:
         """Return the memory of this turn; those after the first do as the first does."""
-        while len(self.memories) <= self.turn:
+        while len(self.memories) <= turn:
             follows = inf if self.memories else self.threshold
             self.memories.append(Memory(follows))
-        return self.memories[self.turn]
+        return self.memories[turn]
 
 
 def easy(denoise: Guided, threshold: float, span: Span) -> Guided:
     """Reuse the answers of the network, at timesteps within `span`; a new walk learns anew."""
+    return remembering(denoise, lambda network: Reusing(network, threshold, span))
+
+
+def remembering(denoise: Guided, wrap: Callable[[Network], Network]) -> Guided:
+    """Ask every network in a wrapping that has a memory, the same for all that share one."""
     made: dict[int, LatentModel] = {}
 
-    def reusing(denoiser: Denoiser) -> Denoiser:
+    def wrapped(denoiser: Denoiser) -> Denoiser:
         if not isinstance(denoiser, Told):
             return denoiser
         model = denoiser.model
         if id(model) not in made:
-            made[id(model)] = replace(model, network=Reusing(model.network, threshold, span))
+            made[id(model)] = replace(model, network=wrap(model.network))
         return replace(denoiser, model=made[id(model)])
 
     return replace(
         denoise,
-        positive=reusing(denoise.positive),
-        negative=reusing(denoise.negative),
-        others=tuple(map(reusing, denoise.others)),
+        positive=wrapped(denoise.positive),
+        negative=wrapped(denoise.negative),
+        others=tuple(map(wrapped, denoise.others)),
     )
 
 

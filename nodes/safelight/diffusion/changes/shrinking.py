@@ -91,7 +91,7 @@ def shrinking(settings: Shrinking) -> Change:
             raise CannotChange(f"{type(network).__name__} is no U-Net, so it has no way down")
         if settings.factor == 1:
             return network
-        places = _places(network)
+        places = way_down(network)
         place = settings.block + settings.after_skip
         if place >= len(places):
             return network
@@ -106,8 +106,8 @@ def shrinking(settings: Shrinking) -> Change:
     return shrink
 
 
-def _places(network: UNet) -> list[str]:
-    """Return the paths of what makes the feature maps of the way down, and the middle."""
+def way_down(network: UNet) -> list[str]:
+    """Return the paths of what makes the feature maps of the way down, then the middle."""
     places = ["stem"]
     for number, _ in enumerate(network.down):
         level = network.get_submodule(f"down.{number}")
