@@ -17,6 +17,7 @@ from safelight.library.lora import (
     Pair,
     shares,
 )
+from safelight.library.lora_schedule import LoraSchedule
 
 NAME = "style.safetensors"
 UNET = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -94,6 +95,19 @@ def test_strength_0_gives_back_what_came_in(folders: Folders) -> None:
     alone = LoraLoaderModelOnly(model=parts.model, lora_name=NAME, strength_model=0.0).run(ctx)
     assert alone.result is parts.model
     assert alone.shown.ui == {}
+
+
+def test_the_same_strength_all_along_is_no_schedule(folders: Folders) -> None:
+    """Bit for bit what the plain node gives; another schedule leaves the weights alone."""
+    parts, ctx = opened(folders), kept(folders, factors(UNET))
+    plain = LoraLoaderModelOnly(model=parts.model, lora_name=NAME, strength_model=0.7).run(ctx)
+    along = LoraSchedule(model=parts.model, lora_name=NAME, strengths="0 0.7\n1 0.7").run(ctx)
+    pairs = zip(plain.result.network.parameters(), along.result.network.parameters(), strict=True)
+    assert all(one.equal(other) for one, other in pairs)
+    assert along.result.changes == ()
+    fading = LoraSchedule(model=parts.model, lora_name=NAME).run(ctx).result
+    assert fading.network is parts.model.network
+    assert len(fading.changes) == 1
 
 
 def test_two_in_a_row_add_up(folders: Folders) -> None:
