@@ -38,7 +38,6 @@ from safelight.diffusion.noise import initial
 Result = TypeVar("Result")
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT.parent / "shared"
-STEPS = 2
 GIB = 2**30
 
 
@@ -101,7 +100,7 @@ def measure(options: argparse.Namespace) -> None:
     timed("file to mapped networks", lambda: opened(options.file))
     bundle = timed("the same again", lambda: opened(options.file))
     told = timed("two prompts", lambda: prompts(bundle, place.for_text))
-    for number in range(STEPS):
+    for number in range(options.steps):
         timed(f"step {number + 1}, 512 x 512", lambda: step(bundle, place, told))
     timed("picture, 512 x 512", lambda: drawn(bundle, place.for_pictures))
     print(f"peak {peak() / GIB:.2f} GiB, {peak() / size:.2f} times the file")
@@ -124,6 +123,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--budget-gib", type=float, default=inf)
     parser.add_argument("--limit-gib", type=float, default=0)
+    parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if options.file:

@@ -1,11 +1,15 @@
 """Memory that runs out, for real or by mistake: a slower run instead of a failed one."""
 
+from math import inf
+from pathlib import Path
+
 import pytest
 import torch
 from tests.diffusion.budgets import FULL, layers, streamed, use
 from torch import Tensor
 
-from safelight.diffusion import memory
+from safelight.diffusion import headroom, memory, tiling
+from safelight.diffusion.headroom import left
 from safelight.diffusion.memory import Placement, converted, relieve, resident
 from safelight.diffusion.shelf import Shelf
 
@@ -63,3 +67,24 @@ def test_other_mistakes_are_raised_as_they_are(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RuntimeError, match=r"^shapes differ$"):
         use(layers())
     assert streamed(use(layers())) == 0
+
+
+def test_what_is_left_is_read_from_the_system_s_report(tmp_path: Path) -> None:
+    """In bytes; where there is no report, or no such line in it, nothing holds work back."""
+    report = tmp_path / "meminfo"
+    report.write_text("MemTotal: 24 kB\nMemFree: 8 kB\nMemAvailable:   16 kB\nCached: 3 kB\n")
+    assert left(report) == 16 * 1024
+    report.write_text("MemTotal: 24 kB\n")
+    assert left(report) == left(tmp_path / "none") == inf
+
+
+def test_what_is_idle_goes_before_the_whole_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, shelf: Shelf
+) -> None:
+    """The first way is left out only if there is too little even then."""
+    network = layers()
+    for after, expected in ((9, "whole"), (4, "parts")):
+        use(network)
+        monkeypatch.setattr(headroom, "left", lambda after=after: 4 if shelf.held else after)
+        assert tiling.sparing(lambda: "whole", lambda: "parts", least=8) == expected
+        assert shelf.held == 0

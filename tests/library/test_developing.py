@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from safelight.diffusion import conditioning
+from safelight.diffusion import conditioning, headroom, tiling
 from safelight.diffusion.latent import FLUX, SD1
 from safelight.diffusion.vae import AutoencoderKL, VAEConfig
 from safelight.graph.node import NullContext
@@ -95,3 +95,17 @@ def test_an_inpainting_model_is_shown_the_picture_without_the_hole(vae: Vae) -> 
     assert flux.shape == (1, 16 + 64, 8, 8)
     assert flux[0, 16:, 2, 2].min() == 1
     assert flux[0, 16:].sum() == hole.sum()
+
+
+def test_what_would_exhaust_the_computer_is_not_begun(
+    vae: Vae, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that would end the process instead of refusing is not given the chance."""
+    latent = Latent(torch.randn(1, 4, 8, 8), SD1)
+    expected = VAEDecode(samples=latent, vae=vae).run(CTX)
+    assert isinstance(vae.network, AutoencoderKL)
+    need = tiling.need(vae.network, 64 * 64, torch.float32)
+    monkeypatch.setattr(AutoencoderKL, "decode", lambda *_: pytest.fail("it was begun"))
+    monkeypatch.setattr(headroom, "left", lambda: need - 1)
+    picture = VAEDecode(samples=latent, vae=vae).run(CTX)
+    torch.testing.assert_close(picture.pixels, expected.pixels, atol=1e-4, rtol=0)

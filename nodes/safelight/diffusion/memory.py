@@ -36,6 +36,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from safelight.diffusion.headroom import ran_out
 from safelight.diffusion.shelf import Copy, Shelf
 from safelight.diffusion.streaming import Bytes, Streamed, lasting
 
@@ -46,8 +47,6 @@ Network = TypeVar("Network", bound=nn.Module)
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})  # as Linux names the abilities
-# How errors speak of too little memory that are of no type of their own.
-SHORTAGES = ("can't allocate memory", "not enough memory", "bad_alloc", "STATUS_ALLOC_FAILED")
 STRETCH = 256 * 2**20  # bytes of a file that are read before they are let go of
 
 
@@ -144,13 +143,6 @@ def relieve() -> None:
         SHELF.empty()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def ran_out(error: BaseException) -> bool:
-    """Tell whether an error means that there was too little memory, on any device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in SHORTAGES)
 
 
 def lies_in_file(network: nn.Module, forget: Callable[[], None]) -> None:

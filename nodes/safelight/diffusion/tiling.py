@@ -31,8 +31,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from safelight.diffusion import memory
+from safelight.diffusion import headroom, memory
 from safelight.diffusion.residual import ResidualBlock
+from safelight.diffusion.streaming import Bytes
 from safelight.diffusion.vae import AutoencoderKL, Gaussian, Grow, Level, Shrink
 
 LEAST = 16  # pixels of a tile's side
@@ -102,16 +103,29 @@ def encoded(vae: AutoencoderKL, image: Float[Tensor, "B 3 H W"], side: int) -> G
     return vae.gaussian(encoder.conv_out(h))
 
 
-def sparing(*ways: Callable[[], Result]) -> Result:
+def need(vae: AutoencoderKL, pixels: int, dtype: torch.dtype) -> int:
+    """Return the bytes that a whole picture takes on its way, beside the weights.
+
+    A block keeps what came in while it normalises, activates and convolves; the first one at
+    the picture's own size is handed the channels of the level below.
+    """
+    return 4 * max(vae.config.widths[:2]) * pixels * dtype.itemsize
+
+
+def sparing(*ways: Callable[[], Result], least: Bytes = 0) -> Result:
     """Compute the first of several ways to the same; where memory runs out, the next.
 
-    Copies of networks that nobody is using are dropped before another way is tried.
+    Copies of networks that nobody is using are dropped before another way is tried.  The first
+    way is not tried at all if the computer has not `least` bytes for it.
     """
+    if least > headroom.left():
+        memory.relieve()
+        ways = ways[1:] if least > headroom.left() else ways
     for way in ways[:-1]:
         try:
             return way()
         except (MemoryError, RuntimeError) as error:
-            if not memory.ran_out(error):
+            if not headroom.ran_out(error):
                 raise
         memory.relieve()  # only now, when the error holds on to nothing any more
     return ways[-1]()
