@@ -58,9 +58,9 @@ export const SUBGRAPHS: readonly Action[] = [
     group: "Nodes",
     keys: [],
     menu: ["node"],
-    when: (workbench) => promotable(workbench) !== undefined,
-    run: (workbench) => {
-      const field = promotable(workbench);
+    when: (workbench) => promotable(workbench, workbench.view.getState().menu) !== undefined,
+    run: (workbench, at) => {
+      const field = promotable(workbench, at ?? null);
       if (field) {
         const { document, schema } = workbench;
         document.apply(promote(schema.getState(), document.sheet(), field.node, field.input));
@@ -122,8 +122,8 @@ function unpackChosen(workbench: Workbench): void {
 }
 
 /** The field under the menu, if it can be shown outside the open subgraph. */
-function promotable({ document, view }: Workbench): Field | undefined {
-  const { field } = view.getState().menu ?? {};
+function promotable({ document }: Workbench, at: MenuRequest | null): Field | undefined {
+  const field = at?.field;
   const { workflow, path } = document.state.getState();
   const value = document.sheet().nodes[field?.node ?? ""]?.inputs[field?.input ?? ""];
   return field && openAt(workflow, path) !== undefined && !isLink(value) ? field : undefined;

@@ -42,7 +42,7 @@ export function Crumbs() {
         autoComplete="off"
         spellCheck={false}
         value={name}
-        size={Math.max(8, name.length)}
+        size={Math.max(4, name.length)}
         onChange={(event) => {
           const command = renameSubgraph(open, event.target.value);
           workbench.document.apply({ ...command, key: `subgraph:${open}` });

@@ -267,14 +267,13 @@ class Packing {
   }
 }
 
-/** The middle of where nodes stand. */
+/** Where the one in the middle of these nodes stands, from left to right. */
 export function middle(nodes: Readonly<Record<NodeId, NodeRecord>>): Position {
   const places = Object.values(nodes)
     .filter((record) => !isEdge(record))
-    .map(({ _meta }) => _meta.position);
-  const between = (all: number[]) =>
-    all.length === 0 ? 0 : Math.round((Math.min(...all) + Math.max(...all)) / 2);
-  return [between(places.map(([x]) => x)), between(places.map(([, y]) => y))];
+    .map(({ _meta }) => _meta.position)
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  return places[Math.floor((places.length - 1) / 2)] ?? [0, 0];
 }
 
 function packable(sheet: Sheet, ids: readonly NodeId[]): NodeId[] {

@@ -5,6 +5,7 @@ import { useStore } from "zustand";
 import { useDocument, useRuns, useSchema, useStatus, useWorkbench } from "@/app/workbench";
 import { labelOfField } from "@/document/form";
 import type { Schema } from "@/document/schema";
+import { recordAt } from "@/document/subgraphs";
 import type { NodeId, Workflow } from "@/document/types";
 import styles from "@/form/form.module.css";
 import { pictureUrl } from "@/runtime/picture";
@@ -12,7 +13,9 @@ import { t } from "@/strings/strings";
 
 /** The results by name: those that were chosen, or else all that the workflow shows. */
 export function resultsOf(workflow: Workflow, schema: Schema): [name: string, node: NodeId][] {
-  const chosen = Object.entries(workflow.results).filter(([, { node }]) => node in workflow.nodes);
+  const chosen = Object.entries(workflow.results).filter(([, { node }]) =>
+    recordAt(workflow, node),
+  );
   if (chosen.length > 0) {
     return chosen.map(([name, { node }]) => [name, node]);
   }

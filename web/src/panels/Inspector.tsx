@@ -13,6 +13,7 @@ import {
 import { type Command, setMeta, setValue } from "@/document/commands";
 import { setFrame } from "@/document/frames";
 import { defaultOf, type InputSpec } from "@/document/schema";
+import { isEdge, isEntrance } from "@/document/subgraphs";
 import {
   type Frame,
   isLink,
@@ -21,6 +22,7 @@ import {
   type NodeRecord,
   titleOf,
 } from "@/document/types";
+import { Ends, PromoteButton } from "@/panels/Ends";
 import { FieldLabel, FieldSwitch, ResultSwitch } from "@/panels/FormSwitch";
 import { About } from "@/panels/Help";
 import styles from "@/panels/side.module.css";
@@ -55,9 +57,13 @@ function NodeInspector({ id }: { id: NodeId }) {
   const { document } = useWorkbench();
   const schema = useSchema();
   const record = useRecord(id);
-  const { error } = useStatus(useRunId(id));
+  const run = useRunId(id);
+  const { error } = useStatus(run);
   if (!record) {
     return null;
+  }
+  if (isEdge(record)) {
+    return <Ends side={isEntrance(record) ? "inputs" : "outputs"} />;
   }
   const spec = schema.nodes[record.class_type];
   const { mode = "always", seed_control: control = "fixed" } = record._meta;
@@ -92,7 +98,7 @@ function NodeInspector({ id }: { id: NodeId }) {
       {fields.map((input) => (
         <Value key={input.name} node={id} record={record} input={input} />
       ))}
-      {spec?.effect && <ResultSwitch node={id} title={titleOf(record, spec.title)} />}
+      {spec?.effect && <ResultSwitch node={run} title={titleOf(record, spec.title)} />}
       {spec && (
         <details className={styles.about}>
           <summary>{t.inspector.about}</summary>
@@ -114,7 +120,9 @@ function Value({ node, record, input }: ValueProps) {
   const schema = useSchema();
   const value = record.inputs[input.name];
   const source = useRecord(isLink(value) ? value[0] : "");
-  const problem = useStatus(useRunId(node)).inputErrors[input.name];
+  const run = useRunId(node);
+  const inside = run !== node; // the form is that of the whole workflow
+  const problem = useStatus(run).inputErrors[input.name];
   const kind = kindOf(input);
   const Widget = WIDGETS[kind];
   const title = titleOf(record, schema.nodes[record.class_type]?.title);
@@ -137,9 +145,13 @@ function Value({ node, record, input }: ValueProps) {
             onChange={(next, gesture) => document.apply(setValue(node, input.name, next, gesture))}
           />
         )}
-        <FieldSwitch node={node} input={input.name} title={input.title} />
+        {inside ? (
+          <PromoteButton node={node} input={input} wired={isLink(value)} />
+        ) : (
+          <FieldSwitch node={node} input={input.name} title={input.title} />
+        )}
       </div>
-      <FieldLabel node={node} input={input.name} />
+      {!inside && <FieldLabel node={node} input={input.name} />}
       {(problem ?? input.help) && (
         <small data-problem={problem ? true : undefined}>{problem ?? input.help}</small>
       )}

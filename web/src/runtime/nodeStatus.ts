@@ -125,6 +125,10 @@ export function wholesOf(id: NodeId): NodeId[] {
   return steps.slice(1).map((_, index) => steps.slice(0, index + 1).join(":"));
 }
 
+function complaints({ error, inputErrors }: NodeStatus): string[] {
+  return error === null ? Object.values(inputErrors) : [error];
+}
+
 /** What several nodes are doing, as one. */
 function gathered(inner: readonly NodeStatus[], own: NodeStatus = IDLE): NodeStatus {
   const running = inner.find(({ stage }) => stage === "running");
@@ -139,7 +143,7 @@ function gathered(inner: readonly NodeStatus[], own: NodeStatus = IDLE): NodeSta
     max: running?.max ?? 0,
     seconds: seconds.length > 0 ? seconds.reduce((sum, next) => sum + next, 0) : null,
     pictures: inner.flatMap(({ pictures }) => pictures),
-    error: own.error ?? inner.find(({ error }) => error !== null)?.error ?? null,
+    error: own.error ?? inner.flatMap(complaints)[0] ?? null,
     inputErrors: own.inputErrors,
   };
 }

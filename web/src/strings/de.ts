@@ -68,6 +68,17 @@ export const de: Strings = {
     name: "Name des Teilgraphen",
     fresh: "Teilgraph",
     open: (title: string) => `${title} öffnen`,
+    inputs: "Eingänge",
+    outputs: "Ausgänge",
+    hint: {
+      inputs: "Was jedes Exemplar dieses Teilgraphen bekommt.",
+      outputs: "Was jedes Exemplar dieses Teilgraphen weitergibt.",
+    },
+    titleOf: (name: string) => `Titel von ${name}`,
+    promote: (title: string) => `${title} außen zeigen`,
+    up: (title: string) => `${title} nach oben`,
+    down: (title: string) => `${title} nach unten`,
+    remove: (title: string) => `${title} entfernen`,
   },
 
   shell: {

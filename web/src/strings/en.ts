@@ -85,6 +85,17 @@ export const en = {
     name: "Name of the subgraph",
     fresh: "Subgraph",
     open: (title: string) => `Open ${title}`,
+    inputs: "Inputs",
+    outputs: "Outputs",
+    hint: {
+      inputs: "What every instance of this subgraph is given.",
+      outputs: "What every instance of this subgraph gives on.",
+    },
+    titleOf: (name: string) => `Title of ${name}`,
+    promote: (title: string) => `Show ${title} outside`,
+    up: (title: string) => `Move ${title} up`,
+    down: (title: string) => `Move ${title} down`,
+    remove: (title: string) => `Remove ${title}`,
   },
 
   shell: {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { createNodeStatuses, FLUSH_MS } from "@/runtime/nodeStatus";
+import { createNodeStatuses, FLUSH_MS, IDLE } from "@/runtime/nodeStatus";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -37,4 +37,20 @@ test("what is shown changes only when listeners are told", () => {
   expect(statuses.get("3").value).toBe(0);
   vi.advanceTimersByTime(FLUSH_MS);
   expect(statuses.get("3").value).toBe(1);
+});
+
+test("what the parts of a subgraph do, show and fail at is gathered on its instance", () => {
+  const statuses = createNodeStatuses();
+  statuses.set("12:3", { stage: "done", seconds: 2, pictures: [] });
+  statuses.set("12:4:5", { stage: "running", value: 3, max: 20 });
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(statuses.get("12")).toMatchObject({ stage: "running", value: 3, max: 20, seconds: 2 });
+  expect(statuses.get("12:4")).toMatchObject({ stage: "running", value: 3, max: 20 });
+  statuses.set("12:4:5", { stage: "done", seconds: 1 });
+  statuses.set("12:3", { inputErrors: { model: "Wants a model." } });
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(statuses.get("12")).toMatchObject({ stage: "done", seconds: 3, error: "Wants a model." });
+  statuses.clear();
+  vi.advanceTimersByTime(FLUSH_MS);
+  expect(statuses.get("12")).toBe(IDLE);
 });
