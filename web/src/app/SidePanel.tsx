@@ -37,7 +37,7 @@ function Panel({ side }: { side: Side }) {
   }, []);
   const close = () => view.setState({ side: null });
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Escape") {
+    if (event.key === "Escape" && !event.defaultPrevented) {
       close();
     }
   };

@@ -36,7 +36,9 @@ export function useClipboard(): void {
 }
 
 function editing(): boolean {
-  return document.activeElement?.matches("input, textarea, select") ?? false;
+  return (
+    document.activeElement?.matches("input, textarea, select, [contenteditable=true]") ?? false
+  );
 }
 
 /** What is copied of a frame is all that lies in it. */

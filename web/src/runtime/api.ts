@@ -42,6 +42,8 @@ const queue = z.object({
   queue_pending: z.array(z.tuple([z.number(), z.string()], z.unknown())),
 });
 
+const names = z.array(z.string());
+
 const historyEntry = z.object({
   outputs: z.record(z.string(), shownOutput),
   status: z.object({
@@ -77,6 +79,12 @@ export interface Api {
   records: (limit: number) => Promise<JobRecord[]>;
   /** The workflow of a job that ended; undefined if it is not known any more. */
   settings: (job: string) => Promise<Json | undefined>;
+  /** The names of the learnt words. */
+  embeddings: () => Promise<string[]>;
+  /** The files of one kind of model. */
+  models: (kind: string) => Promise<string[]>;
+  /** What a model's file says about itself. */
+  metadata: (kind: string, name: string) => Promise<Json>;
   /** What was kept under that name; null if nothing was. */
   setting: (name: string) => Promise<Json>;
   keepSetting: (name: string, value: Json) => Promise<void>;
@@ -207,6 +215,10 @@ export const httpApi: Api = {
   records: async (limit) => readRecords(await exact(`/api/history?max_items=${limit}`)),
   settings: async (job) =>
     readSettings(await exact(`/api/history/${encodeURIComponent(job)}`), job),
+  embeddings: async () => z.parse(names, await exact("/api/embeddings")),
+  models: async (kind) => z.parse(names, await exact(`/api/models/${encodeURIComponent(kind)}`)),
+  metadata: async (kind, name) =>
+    exact(`/api/view_metadata/${kind}?${new URLSearchParams({ filename: name })}`),
   setting: async (name) => exact(`/api/settings/${encodeURIComponent(name)}`),
   keepSetting: async (name, value) => {
     await answered(await post(`/api/settings/${encodeURIComponent(name)}`, value));

@@ -206,6 +206,16 @@ export const de: Strings = {
     },
   },
 
+  prompt: {
+    tokens: (count, room, chunks) =>
+      chunks === 1 ? `${count} von ${room} Token` : `${count} von ${room} Token, ${chunks} Stücke`,
+    estimated: "Geschätzt: Die Wörter dieses Modells sind hier nicht bekannt",
+    unknown: "Dieses Modell kennt dieses Wort nicht",
+    embedding: "gelerntes Wort",
+    lora: "worauf dieses LoRA hört",
+    known: "bekanntes Wort",
+  },
+
   settings: {
     title: "Einstellungen",
     language: "Sprache",

@@ -224,6 +224,16 @@ export const en = {
     } as Gestures,
   },
 
+  prompt: {
+    tokens: (count: string, room: number, chunks: number) =>
+      chunks === 1 ? `${count} of ${room} tokens` : `${count} of ${room} tokens, ${chunks} chunks`,
+    estimated: "Estimated: this model's own words are not known here",
+    unknown: "This model does not know this word",
+    embedding: "learnt word",
+    lora: "what this LoRA listens to",
+    known: "known word",
+  },
+
   settings: {
     title: "Settings",
     language: "Language",

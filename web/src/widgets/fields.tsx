@@ -1,7 +1,6 @@
 /** The plain fields: text, choices, switches, and JSON for whatever has no field of its own. */
 
-import { type ChangeEvent, useEffect, useRef, useState } from "react";
-import { useView, useWorkbench } from "@/app/workbench";
+import { type ChangeEvent, useState } from "react";
 import { parseJson } from "@/document/numbers";
 import type { Json } from "@/document/types";
 import { t } from "@/strings/strings";
@@ -16,35 +15,6 @@ export function LineField(props: WidgetProps) {
       aria-label={labelOf(props)}
       autoComplete="off"
       spellCheck={false}
-      value={String(props.value ?? "")}
-      onChange={(event) => props.onChange(event.target.value)}
-    />
-  );
-}
-
-/** Text of any length; a prompt. */
-export function ParagraphField(props: WidgetProps) {
-  const { node, input } = props;
-  const { view } = useWorkbench();
-  const wanted = useView((state) => state.focus?.node === node && state.focus.input === input.name);
-  const area = useRef<HTMLTextAreaElement>(null);
-  const [active, setActive] = useState(false);
-  useEffect(() => {
-    if (wanted && area.current) {
-      area.current.focus({ preventScroll: true });
-      area.current.setSelectionRange(area.current.value.length, area.current.value.length);
-      view.setState({ focus: null });
-    }
-  }, [wanted, view]);
-  return (
-    <textarea
-      ref={area}
-      // Only the text being edited scrolls; over any other the wheel zooms.
-      className={active ? `${styles.paragraph} nowheel` : styles.paragraph}
-      onFocus={() => setActive(true)}
-      onBlur={() => setActive(false)}
-      aria-label={labelOf(props)}
-      placeholder={input.title}
       value={String(props.value ?? "")}
       onChange={(event) => props.onChange(event.target.value)}
     />
