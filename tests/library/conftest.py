@@ -14,6 +14,12 @@ from safelight.diffusion.unet import UNet, UNetConfig
 from safelight.diffusion.vae import AutoencoderKL, VAEConfig
 from safelight.diffusion.weights import save_checkpoint
 from safelight.graph.folders import Folders
+from safelight.graph.node import NullContext
+from safelight.library.conditioning import CLIPTextEncode
+from safelight.library.custom_sampling import CFGGuider
+from safelight.library.loading import CheckpointLoaderSimple, Parts
+from safelight.library.values import Conditioning
+from safelight.library.walks import Guider
 
 WORDS = ("<unk>", "<|startoftext|>", "<|endoftext|>", "a", "cat", "in", "hat", "red", "dog")
 
@@ -54,3 +60,31 @@ def folders(tmp_path: Path, tiny_checkpoint: Path) -> Folders:
     made = Folders(tmp_path, builtin={"checkpoints": {"tiny.safetensors": tiny_checkpoint}})
     made.create()
     return made
+
+
+@pytest.fixture
+def ctx(folders: Folders) -> NullContext:
+    """A context that knows the tiny model."""
+    return NullContext(folders)
+
+
+@pytest.fixture
+def parts(ctx: NullContext) -> Parts:
+    """The tiny model, loaded."""
+    return CheckpointLoaderSimple(ckpt_name="tiny.safetensors").run(ctx)
+
+
+@pytest.fixture
+def prompts(parts: Parts, ctx: NullContext) -> tuple[Conditioning, Conditioning]:
+    """What to draw, and what not."""
+    texts = ("a red cat", "dog")
+    wanted, unwanted = (CLIPTextEncode(text=text, clip=parts.clip).run(ctx) for text in texts)
+    return wanted, unwanted
+
+
+@pytest.fixture
+def guider(parts: Parts, prompts: tuple[Conditioning, Conditioning], ctx: NullContext) -> Guider:
+    """The tiny model, told both prompts."""
+    wanted, unwanted = prompts
+    node = CFGGuider(model=parts.model, positive=wanted, negative=unwanted, cfg=3.0)
+    return node.run(ctx)
