@@ -109,7 +109,7 @@ def test_titles_places_and_groups_are_kept() -> None:
 
 
 def test_reroutes_are_corners_of_a_wire() -> None:
-    """However many, and in whatever order they stand in the file."""
+    """However many, in whatever order they stand in the file; what runs is past them."""
     reroutes = [
         box(key, "Reroute", inputs=[socket("", "*", link=key - 1)], outputs=["*"])
         for key in range(11, 2_000)
@@ -118,8 +118,29 @@ def test_reroutes_are_corners_of_a_wire() -> None:
     ui = drawing(
         box(1, "TakePaper", [3]), *reversed(reroutes), hang(7), links=[*links, [7, 1999, 0, 9, 0]]
     )
-    assert inputs(ui, "9")["paper"] == ["1", 0]
-    assert set(opened(ui).document["nodes"]) == {"1", "9"}
+    document = opened(ui).document
+    assert len(document["nodes"]) == 2 + len(reroutes)
+    assert document["nodes"]["9"]["inputs"]["paper"] == ["1999", 0]
+    assert document["nodes"]["12"]["class_type"] == "Reroute"
+    assert document["nodes"]["12"]["inputs"] == {"value": ["11", 0]}
+    assert document["nodes"]["11"]["inputs"] == {"value": ["1", 0]}
+    assert list(parse(ui, SCHEMA, NOWHERE).calls) == ["1", "9"]
+
+
+def test_two_wires_may_share_a_reroute() -> None:
+    """And part behind it."""
+    ui = drawing(
+        box(1, "TakePaper", [3]),
+        box(2, "Reroute", inputs=[socket("", "*", link=1)], outputs=["*"]),
+        box(3, "Reroute", inputs=[socket("", "*", link=2)], outputs=["*"]),
+        hang(3),
+        box(8, "Hang", ["sheet"], [socket("paper", link=4)]),
+        links=[[1, 1, 0, 2, 0], [2, 2, 0, 3, 0], [3, 3, 0, 9, 0], [4, 2, 0, 8, 0]],
+    )
+    assert inputs(ui, "9")["paper"] == ["3", 0]
+    assert inputs(ui, "8")["paper"] == ["2", 0]
+    assert inputs(ui, "3") == {"value": ["2", 0]}
+    assert inputs(ui, "2") == {"value": ["1", 0]}
 
 
 def test_reroutes_in_a_circle_feed_nothing() -> None:

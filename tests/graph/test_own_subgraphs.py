@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.graph.darkroom import NOWHERE, SCHEMA
 
-from safelight.graph.convert import converted
+from safelight.graph.convert import converted, to_document, to_ui
 from safelight.graph.problems import Invalid
 from safelight.graph.settings import apply_settings
 from safelight.graph.wiring import Link
@@ -210,6 +210,18 @@ def test_subgraphs_are_laid_flat_for_others(kind: Any) -> None:
     assert numbers == [
         [value for value in call.inputs.values() if not isinstance(value, Link)] for call in wanted
     ]
+
+
+def test_reroutes_alone_stay_boxes_in_a_file_for_others() -> None:
+    """And come back as they were."""
+    document = sheet(subgraphs={}, **{"4": corner("1"), "5": corner("4")})
+    ui = to_ui(document, SCHEMA)
+    assert [box["type"] for box in ui["nodes"]].count("Reroute") == 2
+    nodes = to_document(ui, SCHEMA).document["nodes"]
+    assert {key: nodes[key]["inputs"] for key in "45"} == {
+        "4": {"value": ["1", 0]},
+        "5": {"value": ["4", 0]},
+    }
 
 
 KINDS = ["Darken", "Reroute", "TakePaper", "subgraph:a", "subgraph:b", "inputs:a", "outputs:b", 5]

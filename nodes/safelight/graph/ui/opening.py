@@ -2,7 +2,8 @@
 
 Boxes that are only drawn disappear: wires are followed through them, values
 drawn as boxes are written where they arrive, subgraphs become their parts with
-ids as "12:3".  Whatever the file leaves open is told.
+ids as "12:3".  Reroutes stay where they lead a wire, which is looked at past
+them.  Whatever the file leaves open is told.
 """
 
 import re
@@ -10,15 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from safelight.graph.comfy import FORMAT, nodes_of
+from safelight.graph.flattening import flat
 from safelight.graph.modes import MUTED as MUTED_MODES
 from safelight.graph.modes import OFF, Bypass
 from safelight.graph.problems import ENOUGH
 from safelight.graph.records import ANYTHING, NodeSpec
 from safelight.graph.schema import Schema
+from safelight.graph.subgraphs import REROUTE
 from safelight.graph.ui.expanding import expand
 from safelight.graph.ui.frames import frames_of
 from safelight.graph.ui.reading import BYPASSED, MUTED, Sheet, Socket, UiNode, mapping
-from safelight.graph.ui.tracing import DRAWN, RENAMED, Frame, Given, Tracer
+from safelight.graph.ui.tracing import DRAWN, RENAMED, REROUTES, Frame, Given, Tracer
 from safelight.graph.ui.widgets import CONTROL, default_of, has_control, named
 from safelight.graph.values import shown
 from safelight.graph.wiring import Link
@@ -46,6 +49,7 @@ class Opening:
         self._tracer = Tracer(schema)
         self._nodes: dict[str, dict[str, Any]] = {}
         self._own: dict[tuple[str, str], object] = {}  # values that a wire took the place of
+        self._reroutes: dict[str, dict[str, Any]] = {}  # those that lead a wire
 
     def document(self) -> dict[str, Any]:
         """Return the document.
@@ -58,6 +62,7 @@ class Opening:
             for node in frame.board.nodes.values():
                 if node.id not in frame.children and node.type not in DRAWN:
                     self._nodes[frame.path + node.id] = self._node(frame, node)
+        self._nodes.update(self._reroutes)
         document = {
             "safelight": FORMAT,
             "nodes": self._nodes,
@@ -144,12 +149,36 @@ class Opening:
         if isinstance(origin, Link):
             if socket.name in values:
                 self._own[key, socket.name] = values[socket.name]
-            values[socket.name] = [origin.source, origin.slot]
+            values[socket.name] = self._led(frame, socket.link or "", origin)
             return control
         if origin.value is None:
             return control
         values[socket.name] = _literal(origin.value)
         return self._given(origin, key, socket, control)
+
+    def _led(self, frame: Frame, link: str, origin: Link) -> list[object]:
+        """Return where a wire comes from: the reroute before its end, or its origin itself."""
+        first: list[object] = [origin.source, origin.slot]
+        held: dict[str, Any] = {}  # the reroute behind which the next one stands
+        while True:
+            wire = frame.board.wires[link]
+            corner = frame.board.nodes.get(wire.source)
+            if corner is None or corner.type not in REROUTES or not corner.inputs:
+                break
+            before = corner.inputs[0].link or ""
+            if self._tracer.origin(frame, before, ANYTHING) != origin:
+                break  # what passes depends on the end: a bypassed node stands before it
+            key = frame.path + corner.id
+            known = key in self._reroutes
+            entry = self._reroutes.setdefault(key, _reroute(frame, corner, origin))
+            if held:
+                held["inputs"]["value"] = [key, 0]
+            else:
+                first = [key, 0]
+            if known:
+                break
+            held, link = entry, before
+        return first
 
     def _given(self, origin: Given, key: str, socket: Socket, control: object) -> object:
         if isinstance(origin.value, str) and _REPLACED.search(origin.value):
@@ -196,7 +225,7 @@ class Opening:
         """Give inputs their own value back where a bypassed node hands nothing on."""
         if not self._own:
             return
-        nodes = nodes_of(document)
+        nodes = nodes_of(flat(document, self._schema))
         bypass = Bypass(nodes, self._schema)
         for (key, name), value in self._own.items():
             link = nodes[key].inputs.get(name)
@@ -233,6 +262,11 @@ def _meta(frame: Frame, node: UiNode) -> dict[str, Any]:
     meta["mode"] = _MODES.get(frame.mode_of(node), "always")
     meta["collapsed"] = node.collapsed
     return meta
+
+
+def _reroute(frame: Frame, node: UiNode, origin: Link) -> dict[str, Any]:
+    inputs = {"value": [origin.source, origin.slot]}
+    return {"class_type": REROUTE, "inputs": inputs, "_meta": _meta(frame, node)}
 
 
 def _literal(value: object) -> object:
