@@ -146,6 +146,14 @@ export const ACTIONS: readonly Action[] = [
     menu: ["sheet"],
     run: ({ view }) => view.setState(({ page }) => ({ page: page === "form" ? "canvas" : "form" })),
   },
+  {
+    id: "link",
+    group: "Workflow",
+    keys: ["Mod+Shift+L"],
+    inText: true,
+    inForm: true,
+    run: ({ view }) => view.setState({ talk: { about: "link" } }),
+  },
   ...SIDES,
   {
     id: "fit",

@@ -25,12 +25,14 @@ import { languageStore } from "@/strings/strings";
 
 const MaskEditor = lazy(() => import("@/mask/MaskEditor"));
 
+const Talk = lazy(() => import("@/sharing/Talk"));
 const FormPage = lazy(() => import("@/form/FormPage"));
 
 export function App() {
   const workbench = useWorkbench();
   const masking = useView((state) => state.mask !== null);
   const page = useView((state) => state.page);
+  const talk = useView((state) => state.talk);
   const name = useDocument((state) => state.workflow.name);
   const { language } = useStore(languageStore);
   useEffect(() => {
@@ -72,6 +74,11 @@ export function App() {
         <Palette />
         <Shortcuts />
         <Settings />
+        {talk && (
+          <Suspense fallback={null}>
+            <Talk key={talk.about} subject={talk} />
+          </Suspense>
+        )}
         <Lightbox />
         {masking && (
           <Suspense fallback={null}>

@@ -1,6 +1,7 @@
 /** Starting the page: what the server can do, the work that was left, the line to the server. */
 
 import { followAddress } from "@/app/address";
+import { followLinks, openBrought } from "@/app/links";
 import { createWorkbench, type Workbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
 import type { Schema } from "@/document/schema";
@@ -9,6 +10,7 @@ import { type Api, httpApi, Starting } from "@/runtime/api";
 import { createDrafts, type DraftStore } from "@/runtime/draft";
 import { randomId, tabId } from "@/runtime/ids";
 import { connect } from "@/runtime/socket";
+import { bringsWorkflow } from "@/sharing/link";
 import { t } from "@/strings/strings";
 import textToImage from "../../../workflows/text-to-image.json";
 
@@ -27,7 +29,9 @@ export async function boot(onWait: (message: string) => void): Promise<Workbench
   const tab = tabId();
   const api = httpApi;
   const [schema, drafts] = await Promise.all([patiently(api, onWait), openDrafts()]);
-  const draft = await drafts?.load(tab);
+  const kept = await drafts?.load(tab);
+  const brought = bringsWorkflow(location.hash) && kept?.tab !== tab;
+  const draft = brought ? undefined : kept;
   const workbench = createWorkbench(api, schema, draft?.workflow ?? firstWorkflow(), tab);
   if (draft) {
     const { workflow, history } = draft;
@@ -38,6 +42,10 @@ export async function boot(onWait: (message: string) => void): Promise<Workbench
   if (drafts) {
     keepDraft(workbench, drafts, tab);
   }
+  if (brought) {
+    await openBrought(workbench, location.hash);
+  }
+  followLinks(workbench);
   followAddress(workbench.view);
   if (workbench.view.getState().page === "canvas") {
     focusPrompt(workbench);

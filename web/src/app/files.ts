@@ -6,14 +6,16 @@ import type { Workbench } from "@/app/workbench";
 import { geometryOf } from "@/canvas/geometry";
 import { addNode, freshId, replace } from "@/document/commands";
 import { layout } from "@/document/layout";
+import { parseJson } from "@/document/numbers";
 import { isPng, readTexts } from "@/document/png";
-import { type Opened, readText, Unreadable } from "@/document/read";
+import { type Opened, readText, readWorkflow, Unreadable } from "@/document/read";
 import type { Schema } from "@/document/schema";
 import { createExtend } from "@/document/specs";
-import { type Position, type Sheet, UNTITLED, type Workflow } from "@/document/types";
+import { type Json, type Position, type Sheet, UNTITLED, type Workflow } from "@/document/types";
 import { fileOf } from "@/runtime/carried";
 import { randomId } from "@/runtime/ids";
 import type { File as PictureFile } from "@/runtime/picture";
+import { isComfy, missingIn } from "@/sharing/report";
 import { t } from "@/strings/strings";
 
 /** Download the document as JSON. */
@@ -65,9 +67,12 @@ export async function takeFile(
 ): Promise<void> {
   const { runs } = workbench;
   try {
-    const opened = await workflowIn(file);
+    const opened = await workflowIn(workbench, file);
     if (opened) {
       open(workbench, laidOut(opened, workbench.schema.getState()), file.name);
+      if (opened.guesses) {
+        report(workbench, file.name, opened);
+      }
     } else if (file.type.startsWith("image/")) {
       await addPicture(
         workbench,
@@ -97,20 +102,26 @@ export async function takeCarried(
   }
 }
 
-async function workflowIn(file: File): Promise<Opened | undefined> {
+/** What was read, and for a workflow of another program what was guessed, and what it said. */
+interface Imported extends Opened {
+  guesses?: readonly string[];
+  from?: Json;
+}
+
+async function workflowIn(workbench: Workbench, file: File): Promise<Imported | undefined> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const id = randomId();
   if (!isPng(bytes)) {
     return file.type.startsWith("image/")
       ? undefined
-      : readText(new TextDecoder().decode(bytes), id);
+      : readAny(workbench, new TextDecoder().decode(bytes), id);
   }
   const texts = await readTexts(bytes);
   const failures: unknown[] = [];
   for (const text of [texts.get("workflow"), texts.get("prompt")]) {
     try {
       if (text !== undefined) {
-        return readText(text, id);
+        return await readAny(workbench, text, id);
       }
     } catch (cause) {
       failures.push(cause);
@@ -120,6 +131,31 @@ async function workflowIn(file: File): Promise<Opened | undefined> {
     throw failures[0];
   }
   return undefined;
+}
+
+/** Read a workflow; what ComfyUI's canvas saves is translated by the server. */
+async function readAny({ api }: Workbench, text: string, id: string): Promise<Imported> {
+  const json = parsed(text);
+  if (!isComfy(json)) {
+    return readText(text, id);
+  }
+  const { workflow, guesses } = await api.convert(json);
+  return { ...readWorkflow(workflow, id), guesses, from: json };
+}
+
+function parsed(text: string): Json {
+  try {
+    return parseJson(text);
+  } catch {
+    return null; // what is wrong with it is told where it is read
+  }
+}
+
+/** Tell what came of a workflow of another program. */
+function report({ definitions, view }: Workbench, name: string, imported: Imported): void {
+  const { workflow, guesses = [], from = null } = imported;
+  const missing = missingIn(workflow, definitions.getState(), from);
+  view.setState({ talk: { about: "report", report: { name, guesses, ...missing } } });
 }
 
 /** The workflow with places for the nodes that had none. */

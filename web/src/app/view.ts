@@ -5,6 +5,7 @@ import type { Guide } from "@/document/snap";
 import type { NodeId, Position } from "@/document/types";
 import type { SocketEnd } from "@/document/typing";
 import type { Picture } from "@/runtime/picture";
+import type { Report } from "@/sharing/report";
 
 export interface SearchRequest {
   /** Where the panel opens, in pixels of the page. */
@@ -45,6 +46,12 @@ export type Page = "canvas" | "form";
 /** What stands beside the sheet. */
 export type Side = "queue" | "history" | "inspector";
 
+/** What the page has to say about a workflow that goes out or came in. */
+export type Talk =
+  | { about: "link" }
+  | { about: "arrived"; href: string }
+  | { about: "report"; report: Report };
+
 export interface Field {
   node: NodeId;
   input: string;
@@ -72,6 +79,7 @@ export interface ViewState {
   problemsOpen: boolean;
   shortcutsOpen: boolean;
   settingsOpen: boolean;
+  talk: Talk | null;
   /** The node whose help is shown, and which page of it. */
   help: HelpRequest | null;
   /** The node whose possible wires are listed. */
@@ -104,6 +112,7 @@ export function createView(): ViewStore {
     problemsOpen: false,
     shortcutsOpen: false,
     settingsOpen: false,
+    talk: null,
     help: null,
     connectFrom: null,
     mask: null,

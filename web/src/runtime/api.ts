@@ -42,6 +42,8 @@ const queue = z.object({
   queue_pending: z.array(z.tuple([z.number(), z.string()], z.unknown())),
 });
 
+const conversion = z.object({ workflow: z.json(), guesses: z.array(z.string()) });
+
 const names = z.array(z.string());
 
 const historyEntry = z.object({
@@ -79,6 +81,8 @@ export interface Api {
   records: (limit: number) => Promise<JobRecord[]>;
   /** The workflow of a job that ended; undefined if it is not known any more. */
   settings: (job: string) => Promise<Json | undefined>;
+  /** A workflow of another program as one of ours, and everything that had to be guessed. */
+  convert: (workflow: Json) => Promise<{ workflow: Json; guesses: string[] }>;
   /** The names of the learnt words. */
   embeddings: () => Promise<string[]>;
   /** The files of one kind of model. */
@@ -215,6 +219,10 @@ export const httpApi: Api = {
   records: async (limit) => readRecords(await exact(`/api/history?max_items=${limit}`)),
   settings: async (job) =>
     readSettings(await exact(`/api/history/${encodeURIComponent(job)}`), job),
+  convert: async (workflow) => {
+    const response = await answered(await post("/api/convert", { workflow, to: "safelight" }));
+    return z.parse(conversion, parseJson(await response.text()));
+  },
   embeddings: async () => z.parse(names, await exact("/api/embeddings")),
   models: async (kind) => z.parse(names, await exact(`/api/models/${encodeURIComponent(kind)}`)),
   metadata: async (kind, name) =>

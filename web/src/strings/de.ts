@@ -41,6 +41,7 @@ export const de: Strings = {
     "fit-frame": "Rahmen an seine Knoten anpassen",
     "choose-framed": "Auswählen, was im Rahmen liegt",
     save: "Arbeitsablauf speichern",
+    link: "Link zu diesem Arbeitsablauf",
     open: "Arbeitsablauf öffnen",
     inspector: "Eigenschaften",
     queue: "Warteschlange",
@@ -204,6 +205,29 @@ export const de: Strings = {
       rename: ["Knoten umbenennen", "Doppelklick auf seinen Titel"],
       copy: "Knoten kopieren, ausschneiden, einfügen",
     },
+  },
+
+  sharing: {
+    link: "Link",
+    within:
+      "In diesem Link steckt der ganze Arbeitsablauf, und kein Server sieht ihn. Bilder sind nicht darin.",
+    long: (length) =>
+      `Er hat ${length} Zeichen; manche Programme schneiden so lange Links ab. Eine Datei ist sicherer.`,
+    copy: "Kopieren",
+    copied: "Kopiert",
+    newTab: "In neuem Tab öffnen",
+    notNow: "Nicht jetzt",
+    arrived: "Mit dem Link kam ein Arbeitsablauf",
+    beside: "Er öffnet sich in einem eigenen Tab; was hier offen ist, bleibt, wie es ist.",
+    opened: (name) => `${name} aus dem Link geöffnet.`,
+    damaged: "Der Link ist beschädigt: Aus ihm lässt sich kein Arbeitsablauf lesen.",
+    report: (name) => `${name} importiert`,
+    fine: "Alles wurde verstanden, und alles Nötige ist da.",
+    classes: "Knoten, die nicht installiert sind",
+    files: "Dateien, die nicht da sind",
+    file: (name, folder, hash) =>
+      hash ? `${name} in ${folder} (Prüfsumme ${hash})` : `${name} in ${folder}`,
+    guesses: "Was geraten werden musste",
   },
 
   prompt: {

@@ -57,6 +57,7 @@ export const en = {
     "fit-frame": "Fit frame to its nodes",
     "choose-framed": "Choose what lies in the frame",
     save: "Save workflow",
+    link: "Link to this workflow",
     open: "Open workflow",
     inspector: "Inspector",
     queue: "Queue",
@@ -222,6 +223,28 @@ export const en = {
       rename: ["Rename a node", "Double click on its title"],
       copy: "Copy, cut and paste nodes",
     } as Gestures,
+  },
+
+  sharing: {
+    link: "Link",
+    within: "The whole workflow is in this link, and no server sees it. Pictures are not in it.",
+    long: (length: number) =>
+      `It has ${length} characters; some programs cut links as long as that. A file is safer.`,
+    copy: "Copy",
+    copied: "Copied",
+    newTab: "Open in a new tab",
+    notNow: "Not now",
+    arrived: "A workflow came with the link",
+    beside: "It opens in a tab of its own, so that what lies open here stays as it is.",
+    opened: (name: string) => `Opened ${name} from the link.`,
+    damaged: "The link is damaged: no workflow can be read from it.",
+    report: (name: string) => `Imported ${name}`,
+    fine: "Everything was understood, and everything it needs is here.",
+    classes: "Nodes that are not installed",
+    files: "Files that are not here",
+    file: (name: string, folder: string, hash: string) =>
+      hash ? `${name} in ${folder} (hash ${hash})` : `${name} in ${folder}`,
+    guesses: "What had to be guessed",
   },
 
   prompt: {

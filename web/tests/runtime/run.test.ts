@@ -33,6 +33,7 @@ function scripted(overrides: Partial<Api> = {}) {
     clearQueue: async () => undefined,
     records: async () => [],
     settings: async () => undefined,
+    convert: async (workflow) => ({ workflow, guesses: [] }),
     embeddings: async () => [],
     models: async () => [],
     metadata: async () => null,
