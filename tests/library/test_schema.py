@@ -43,6 +43,7 @@ OWN = {
     "XYGrid": "a table of the same picture with other values",
     "LoraSchedule": "a LoRA along the walk, which others attach to prompts as hooks",
     "LoraBlockWeights": "a LoRA by parts of the network, which others have as custom nodes",
+    "ReferenceOnly": "a look without training, which other programs leave to an extension",
     "IPAdapterLoader": "a picture as a prompt, which other programs leave to an extension",
     "IPAdapterApply": "a picture as a prompt, which other programs leave to an extension",
     **{
