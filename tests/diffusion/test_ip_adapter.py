@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.diffusion.networks import NARROW, unet
+from tests.diffusion.networks import NARROW, randomised, unet
 from tests.diffusion.peers import diffusers_unet, error
 from torch import Tensor
 
+from safelight.diffusion import perceiver
 from safelight.diffusion.conditioning import Conditioning, Frame, hear_tokens
 from safelight.diffusion.denoiser import LatentModel
 from safelight.diffusion.family_unet import UNET_1
@@ -23,8 +24,9 @@ from safelight.diffusion.ip_adapter import (
     seeing,
     with_picture,
 )
+from safelight.diffusion.perceiver import Perceiver, PerceiverConfig
 from safelight.diffusion.schedule import NoiseSchedule, scaled_linear
-from safelight.diffusion.weights import CheckpointError, save_checkpoint
+from safelight.diffusion.weights import CheckpointError, exported, save_checkpoint
 
 SEEN, COUNT = 24, 4
 WIDTH = NARROW.unet.context_width
@@ -82,6 +84,35 @@ def test_the_unet_sees_what_diffusers_sees(tmp_path: Path) -> None:
 
 
 @torch.no_grad()
+def test_the_plus_kind_says_what_diffusers_says(tmp_path: Path) -> None:
+    """A perceiver by its authors' names, opened by both, and the U-Net that hears it."""
+    config = PerceiverConfig(SEEN, WIDTH, COUNT, inner=128, hidden=512, depth=4, heads=2)
+    asking = Perceiver(config)
+    randomised(asking, 8)
+    named = {f"image_proj.{n}": t for n, t in exported(asking, perceiver.table(config)).items()}
+    _, plain = file_of(tmp_path)
+    tensors = named | {n: t for n, t in plain.items() if n.startswith("ip_adapter")}
+    path = tmp_path / "plus.safetensors"
+    save_checkpoint(path, tensors, {})
+    adapter, network = load_adapter(path), unet(NARROW)
+    reference: Any = diffusers_unet(NARROW.unet, UNET_1.exported(network, NARROW.unet))
+    halves = {
+        half: {n.removeprefix(f"{half}."): t for n, t in tensors.items() if n.startswith(half)}
+        for half in ("image_proj", "ip_adapter")
+    }
+    reference._load_ip_adapter_weights([halves])
+    draw = torch.Generator().manual_seed(0)
+    seen = torch.randn(2, 9, SEEN, generator=draw)
+    theirs = reference.encoder_hid_proj([seen[:, None]])[0].squeeze(1)
+    assert error(adapter.words(seen), theirs) < 1e-4
+    x, text = torch.randn(2, 4, 16, 16, generator=draw), torch.randn(2, 7, WIDTH, generator=draw)
+    time, told = torch.tensor([3.0, 950.0]), {"image_embeds": [seen[:, None]]}
+    answer = reference(x, time, text, added_cond_kwargs=told).sample
+    context = torch.cat([text, adapter.words(seen)], dim=1)
+    assert error(with_picture(network, adapter, 1.0)(x, time, context), answer) < 1e-4
+
+
+@torch.no_grad()
 def test_the_network_itself_is_left_as_it_was(adapter: Adapter) -> None:
     """A weight of 0 gives its own answer; it shares its weights with the variant."""
     network = unet(NARROW)
@@ -130,6 +161,6 @@ def test_an_adapter_for_another_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     """The message says which kind is known."""
-    save_checkpoint(tmp_path / "plus.safetensors", {"image_proj.latents": torch.zeros(1)}, {})
-    with pytest.raises(CheckpointError, match="it holds no IP-Adapter known here: want the plain"):
-        load_adapter(tmp_path / "plus.safetensors")
+    save_checkpoint(tmp_path / "face.safetensors", {"image_proj.perceiver": torch.zeros(1)}, {})
+    with pytest.raises(CheckpointError, match=r"known here: want ip_adapter\.1\.to_k_ip and the"):
+        load_adapter(tmp_path / "face.safetensors")

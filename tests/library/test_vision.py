@@ -1,5 +1,7 @@
 """Nodes that look at pictures, wired around small random towers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -90,7 +92,7 @@ def test_a_tower_or_a_prompt_of_another_width_is_refused(ctx: NullContext) -> No
     with pytest.raises(StyleMismatch, match="speaks vectors of width 10, and this prompt has 6"):
         applied(ctx, Said(torch.zeros(1, 3, 6)), looked(ctx))
     seen = looked(ctx).seen
-    other = ClipVisionOutput(seen._replace(last=seen.last[..., :8]))
+    other = replace(looked(ctx), seen=seen._replace(last=seen.last[..., :8]))
     with pytest.raises(StyleMismatch, match="towers of width 16, and this one has 8"):
         applied(ctx, Said(torch.zeros(1, 3, 10)), other)
 

@@ -7,7 +7,9 @@ were trained:
     w = norm(W vision(picture))                                     N vectors
     out = W_o ( attend(Q, K_text, V_text) + weight * attend(Q, K'_w, V'_w) )
 
-The picture to keep away from (in guidance) is no picture at all: w of a vector of zeros.
+The picture to keep away from (in guidance) is no picture at all: w of a vector of zeros.  The
+"plus" kind hears every patch, through a `perceiver`; there nothing is what the vision tower
+sees in a picture of zeros.
 
 The vectors travel behind the prompt's tokens.  A network with an adapter is a `variant`: it
 shares all else, and knows how many of the last tokens are the picture's.
@@ -27,13 +29,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from safelight.diffusion import perceiver
 from safelight.diffusion.attention import Attention, attend
 from safelight.diffusion.conditioning import Conditioning, Frame, Inputs, Listen
+from safelight.diffusion.perceiver import Perceiver
 from safelight.diffusion.unet import Block, UNet
 from safelight.diffusion.variant import variant
 from safelight.diffusion.weights import CheckpointError, assemble, open_checkpoint
 
 PROJECT, NORM = "image_proj.proj.weight", "image_proj.norm.weight"
+LATENTS, SAYS = "image_proj.latents", "image_proj."  # of the plus kind; of every kind
 KEY, VALUE = "ip_adapter.{}.to_k_ip.weight", "ip_adapter.{}.to_v_ip.weight"
 
 
@@ -46,7 +51,7 @@ class PictureWords(nn.Module):
 
     def __init__(self, seen_width: int, width: int, count: int) -> None:
         super().__init__()
-        self.count = count
+        self.count, self.seen_width = count, seen_width
         self.project = nn.Linear(seen_width, width * count)
         self.norm = nn.LayerNorm(width)
 
@@ -79,7 +84,7 @@ class PictureAttention(nn.Module):
 class Adapter:
     """An adapter's file: how pictures become vectors, and a pair of matrices per attention."""
 
-    words: PictureWords
+    words: PictureWords | Perceiver
     pairs: Sequence[tuple[Tensor, Tensor]]  # key and value [C, D], each of its own sizes
 
 
@@ -87,23 +92,36 @@ def load_adapter(path: Path) -> Adapter:
     """Open an adapter in its authors' layout.
 
     Raises:
-        CheckpointError: it cannot be opened, or is not of the plain kind.
+        CheckpointError: it cannot be opened, or is neither of the plain nor of the plus kind.
     """
     checkpoint = open_checkpoint(path)
     shapes, tensors = checkpoint.shapes, checkpoint.tensors
-    if PROJECT not in shapes or NORM not in shapes or KEY.format(1) not in shapes:
-        kind = "want the plain kind, which has image_proj.proj and ip_adapter.1.to_k_ip"
-        raise CheckpointError(path, f"it holds no IP-Adapter known here: {kind}")
-    (width,), (outputs, seen) = shapes[NORM], shapes[PROJECT]
-    table = {"image_proj.proj": "project", "image_proj.norm": "norm"}
-    own = {name: tensors[name] for name in shapes if name.startswith("image_proj.")}
+    plain = PROJECT in shapes and NORM in shapes
+    if KEY.format(1) not in shapes or not (plain or LATENTS in shapes):
+        kinds = "the plain kind, which has image_proj.proj, or plus, which has image_proj.latents"
+        wish = f"want ip_adapter.1.to_k_ip and {kinds}"
+        raise CheckpointError(path, f"it holds no IP-Adapter known here: {wish}")
+    own = {name.removeprefix(SAYS): tensors[name] for name in shapes if name.startswith(SAYS)}
     numbers = sorted(int(name.split(".")[1]) for name in shapes if name.endswith("to_k_ip.weight"))
     try:
-        words = assemble(lambda: PictureWords(seen, width, outputs // width), own, table)
+        words = _plain_words(own) if plain else _perceiver(own)
         pairs = [(tensors[KEY.format(i)], tensors[VALUE.format(i)]) for i in numbers]
     except (KeyError, ValueError) as error:
         raise CheckpointError(path, f"its tensors do not belong together: {error}") from error
     return Adapter(words, pairs)
+
+
+def _plain_words(tensors: Mapping[str, Tensor]) -> PictureWords:
+    """Build what turns one vector into words."""
+    width, (outputs, seen) = len(tensors["norm.weight"]), tensors["proj.weight"].shape
+    table = {"proj": "project", "norm": "norm"}
+    return assemble(lambda: PictureWords(seen, width, outputs // width), tensors, table)
+
+
+def _perceiver(tensors: Mapping[str, Tensor]) -> Perceiver:
+    """Build what turns the vectors of patches into words."""
+    config = perceiver.sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    return assemble(lambda: Perceiver(config), tensors, perceiver.table(config))
 
 
 def with_picture(network: UNet, adapter: Adapter, weight: float) -> UNet:

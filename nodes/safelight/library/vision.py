@@ -28,6 +28,14 @@ class ClipVisionOutput:
 
     wire: ClassVar[str] = "CLIP_VISION_OUTPUT"
     seen: Seen
+    tower: VisionEncoder  # whose eyes they were
+
+    def blank(self, place: memory.Placement) -> Tensor:
+        """Return what it sees where there is nothing, [1, N, D]: before its last layer."""
+        side = self.tower.config.side_px
+        with memory.resident(self.tower, place) as network:
+            nothing = memory.converted(torch.zeros(1, 3, side, side), place)
+            return network(nothing).penultimate.float().cpu()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +87,7 @@ class CLIPVisionEncode(Node):
         with memory.resident(own, place) as network:
             last, penultimate, pooled = network(memory.converted(ready, place))
         brief = None if pooled is None else pooled.float().cpu()
-        return ClipVisionOutput(Seen(last.float().cpu(), penultimate.float().cpu(), brief))
+        return ClipVisionOutput(Seen(last.float().cpu(), penultimate.float().cpu(), brief), own)
 
 
 class StyleModelLoader(Node):
