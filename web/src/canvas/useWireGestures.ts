@@ -79,6 +79,7 @@ export function useWireGestures(): WireGestures {
         const id = freshId(document.sheet());
         const at = [Math.round(x - REROUTE_PX / 2), Math.round(y - REROUTE_PX / 2)] as const;
         document.apply(addReroute(id, cutId(wire.id), at), [id]);
+        view.setState({ wires: [], frames: [] });
       },
       isValidConnection: ({ source, sourceHandle, target, targetHandle }) => {
         const [from, to] = [endOf(source, sourceHandle ?? ""), endOf(target, targetHandle ?? "")];
