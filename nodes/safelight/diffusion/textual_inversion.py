@@ -12,15 +12,21 @@ Afterwards `embedding:name` in a prompt stands for those rows, wherever a word c
     ids      <start>  a   s_1  s_2  s_3  s_4   in   the  snow  <end>
     rows        W     W    s    s    s    s     W    W    W      W
 
-Three ways to teach a model something, told by what is changed, trained and stored:
+Three ways to teach a trained network (`lora`, `textual_inversion`, `controlnet`), measured on the
+embedded model: a LoRA of rank 4 in transformers and convolutions, a word of 8 vectors, edges.
 
-    textual inversion   nothing; words are added     n x D numbers           kilobytes
-    LoRA (`lora`)       the weights, at low rank     r (in + out) a layer    megabytes
-    ControlNet          nothing; half a copy of the  every weight of it      hundreds of
-                        U-Net adds what it sees                              megabytes
+                       LoRA                  textual inversion     ControlNet
+    what is changed    weights, by products  nothing: words more   nothing: maps get a sum
+    what is trained    two thin matrices     a few vectors         a copy of half the U-Net
+    what it learns by  captioned pictures    a few pictures        pictures, captions, hints
+    what goes in       the prompt, as ever   a new word in it      a hint, at every step
+    what it adds       a style, a subject    what can be drawn     places and outlines
+    numbers            290,560               1,536                 3,010,288
+    of the U-Net's     1/25                  1/4,657               2/5
+    its file           0.6 MB                4 kB                  6.0 MB
 
-The embedded model's own word is 8 rows, 3 to 5 kB with all that is said about it, learnt
-from eight drawings in a few minutes on two cores (`training.inversion`).
+The embedded model's own word was learnt from eight drawings in a few minutes on two cores
+(`training.inversion`); most of its file says where it comes from.
 
 A word can only ask for what the denoiser can already draw: it finds a snail by saying
 "round shell, two feelers, slimy" in a language that only the encoder speaks.
