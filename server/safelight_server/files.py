@@ -85,6 +85,14 @@ def disposition(name: str) -> str:
     return f"filename=\"{plain}\"; filename*=UTF-8''{quoted}"
 
 
+def shown_or_attached(path: Path) -> dict[str, str]:
+    """Return the headers of a file as it is: media are shown, anything else is saved to disk."""
+    kind, named = content_type(path), disposition(path.name)
+    media = kind.startswith(("image/", "audio/", "video/"))
+    told = named if media else f"attachment; {named}"
+    return {"Content-Type": kind, "Content-Disposition": told, "Cache-Control": "no-cache"}
+
+
 def keep_upload(folders: Folders, content: IO[bytes], wanted: Stored, *, overwrite: bool) -> Stored:
     """Store an uploaded file and return the name that it got.
 

@@ -138,6 +138,7 @@ async def test_nothing_is_sent_that_a_browser_would_run(
     async with visitor.session.get("/view", params={"filename": name}) as answer:
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 async def test_an_upload_can_be_viewed_and_used(visitor: Visitor) -> None:

@@ -75,7 +75,7 @@ def to_prompt(document: object, schema: Schema) -> dict[str, Any]:
             entry = None if spec is None else spec.by_name.get(name)
             if isinstance(value, list):
                 link = bypass.origin(value, "*" if entry is None else entry.type)
-                if link is not None and link and link[0] in nodes:
+                if link is not None and link and isinstance(link[0], str) and link[0] in nodes:
                     inputs[name] = link
             else:
                 inputs[name] = value

@@ -54,8 +54,7 @@ async def view(request: web.Request) -> web.StreamResponse:
         only = pictures.only_colour if query["channel"] == "rgb" else pictures.only_alpha
         made = await asyncio.to_thread(only, path)
         return web.Response(body=made, content_type="image/png", headers=headers)
-    headers["Content-Type"] = files.content_type(path)
-    return web.FileResponse(path, headers=headers)
+    return web.FileResponse(path, headers=files.shown_or_attached(path))
 
 
 async def upload(request: web.Request) -> web.Response:

@@ -96,12 +96,7 @@ async def tree(request: web.Request) -> web.Response:
 async def read(request: web.Request) -> web.StreamResponse:
     """Answer a file as it is."""
     path = await asyncio.to_thread(_files(request).find, request.match_info["file"])
-    headers = {
-        "Cache-Control": "no-cache",
-        "Content-Disposition": files.disposition(path.name),
-        "Content-Type": files.content_type(path),
-    }
-    return web.FileResponse(path, headers=headers)
+    return web.FileResponse(path, headers=files.shown_or_attached(path))
 
 
 async def write(request: web.Request) -> web.Response:
