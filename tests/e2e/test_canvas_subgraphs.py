@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e.serving import Running
-from tests.e2e.test_canvas import RUN_LIMIT_MS, saved
+from tests.e2e.test_canvas import RUN_LIMIT_MS, drop, saved
 from tests.e2e.test_canvas_editing import choose, command, open_sheet
 from tests.e2e.test_canvas_pieces import COPY, PASTE
 
@@ -178,3 +178,24 @@ def test_a_copy_and_a_saved_file_carry_their_definitions(
     chooser.value.set_files(file)
     expect(other.get_by_role("status")).to_contain_text("Opened walk.json")
     assert saved(other)["subgraphs"] == document["subgraphs"]
+
+
+def test_what_a_part_says_stands_on_its_subgraph(
+    page: Page, server: Running, tmp_path: Path
+) -> None:
+    """And on the part itself."""
+    open_sheet(page, server)
+    prompt = {
+        "1": {"class_type": "PrimitiveString", "inputs": {"value": "fog over the harbour"}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    file = tmp_path / "words.json"
+    file.write_text(json.dumps(prompt))
+    drop(page, file, "application/json")
+    expect(page.get_by_role("status")).to_contain_text("Opened words.json")
+    instance = pack(page, "Words", "1", "2")
+    run(page)
+    said = node(page, instance).get_by_role("note")
+    expect(said).to_have_text("fog over the harbour", timeout=RUN_LIMIT_MS)
+    node(page, instance).get_by_role("button", name="Open Words").click()
+    expect(node(page, "2").get_by_role("note")).to_have_text("fog over the harbour")

@@ -101,14 +101,26 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
       {geometry.mat && (
         <Mat node={run} title={title} mat={geometry.mat} pictures={status.pictures} />
       )}
-      {status.error && (
-        <p className={styles.error} role="alert">
-          {status.error}
-        </p>
-      )}
+      <Said status={status} />
     </div>
   );
 });
+
+/** What went wrong, or what the node has to say, under the node. */
+function Said({ status: { error, notes } }: { status: NodeStatus }) {
+  if (error !== null) {
+    return (
+      <p className={styles.error} role="alert">
+        {error}
+      </p>
+    );
+  }
+  return notes.length > 0 ? (
+    <p className={`${styles.said} nowheel nodrag`} role="note">
+      {notes.join("\n")}
+    </p>
+  ) : null;
+}
 
 function Progress({ status }: { status: NodeStatus }) {
   if (status.stage !== "running") {

@@ -58,7 +58,7 @@ function NodeInspector({ id }: { id: NodeId }) {
   const schema = useSchema();
   const record = useRecord(id);
   const run = useRunId(id);
-  const { error } = useStatus(run);
+  const { error, notes } = useStatus(run);
   if (!record) {
     return null;
   }
@@ -71,6 +71,11 @@ function NodeInspector({ id }: { id: NodeId }) {
   return (
     <div className={styles.scroll}>
       {error && <p className={styles.error}>{error}</p>}
+      {notes.map((note) => (
+        <p key={note} className={styles.said}>
+          {note}
+        </p>
+      ))}
       {!spec && <p className={styles.error}>{t.inspector.unknown(record.class_type)}</p>}
       <TitleField
         value={record._meta.title ?? ""}

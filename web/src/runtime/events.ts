@@ -28,6 +28,7 @@ export const failure = z.looseObject({
   node_id: z.nullable(id),
   exception_message: z._default(z.string(), ""),
 });
+export const warning = z.object({ ...job, node_id: id, message: z.string() });
 export const ended = z.object(job);
 
 /** The data of a message if it has the expected shape; messages of other shapes are not for us. */

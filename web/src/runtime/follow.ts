@@ -6,7 +6,7 @@ import * as events from "@/runtime/events";
 import type { NodeStatuses } from "@/runtime/nodeStatus";
 import type { Picture } from "@/runtime/picture";
 import type { Job, RunState } from "@/runtime/runState";
-import type { ImageRef } from "@/runtime/shapes";
+import { type ImageRef, saidBy } from "@/runtime/shapes";
 import type { SocketMessage } from "@/runtime/socket";
 import { t } from "@/strings/strings";
 
@@ -85,7 +85,7 @@ export function createFollower(context: FollowContext): Follower {
     since.clear();
     timed.clear();
     changeJob(job.id, { running: true, startedAt: Date.now() });
-    statuses.setAll({ stage: "waiting", value: 0, max: 0, seconds: null, error: null });
+    statuses.setAll({ stage: "waiting", value: 0, max: 0, seconds: null, error: null, notes: [] });
     state.setState({ notice: "", node: null });
   };
 
@@ -162,7 +162,14 @@ export function createFollower(context: FollowContext): Follower {
         if (source !== undefined && images[0]) {
           showIn(source, images[0]);
         }
+        statuses.set(source ?? data.node, { notes: saidBy(data.output) });
         time(data.node, data.seconds);
+      }
+    },
+    execution_warning: (message) => {
+      const data = events.read(events.warning, message);
+      if (data && ours(data.prompt_id)) {
+        statuses.set(data.node_id, { notes: [data.message] });
       }
     },
     execution_success: (message) => {
@@ -187,6 +194,7 @@ export function createFollower(context: FollowContext): Follower {
     const job = ours(id);
     for (const [node, output] of Object.entries(entry.outputs)) {
       show(job ?? { id }, node, output?.images ?? []);
+      statuses.set(node, { notes: saidBy(output) });
     }
     const [type, data] = entry.status.messages.at(-1) ?? ["", {}];
     if (type === "execution_error") {

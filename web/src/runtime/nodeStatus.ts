@@ -20,6 +20,8 @@ export interface NodeStatus {
   seconds: number | null;
   pictures: readonly Picture[];
   error: string | null;
+  /** What it said about its work. */
+  notes: readonly string[];
   /** What is wrong with an input, by its name. */
   inputErrors: Readonly<Record<string, string>>;
 }
@@ -31,6 +33,7 @@ export const IDLE: NodeStatus = {
   seconds: null,
   pictures: [],
   error: null,
+  notes: [],
   inputErrors: {},
 };
 
@@ -144,6 +147,7 @@ function gathered(inner: readonly NodeStatus[], own: NodeStatus = IDLE): NodeSta
     seconds: seconds.length > 0 ? seconds.reduce((sum, next) => sum + next, 0) : null,
     pictures: inner.flatMap(({ pictures }) => pictures),
     error: own.error ?? inner.flatMap(complaints)[0] ?? null,
+    notes: inner.flatMap(({ notes }) => notes),
     inputErrors: own.inputErrors,
   };
 }

@@ -236,3 +236,17 @@ test("after a reload the run that is still going is followed again", async () =>
   send("executing", { node: "3" });
   expect(status("3").stage).toBe("running");
 });
+
+test("what a node says of its work stands on it until the next run", async () => {
+  const { bench, posted, send, status } = scripted();
+  await bench.runs.run();
+  const prompt_id = posted[0]?.job;
+  send("execution_start", { prompt_id });
+  const output = { notes: [{ text: "not used: lora_a" }], text: ["plain"] };
+  send("executed", { node: "4", output, prompt_id });
+  send("execution_warning", { node_id: "3", message: "no value came", prompt_id });
+  expect(status("4").notes).toEqual(["plain", "not used: lora_a"]);
+  expect(status("3").notes).toEqual(["no value came"]);
+  send("execution_start", { prompt_id });
+  expect(status("4").notes).toEqual([]);
+});
