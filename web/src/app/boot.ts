@@ -1,6 +1,7 @@
 /** Starting the page: what the server can do, the work that was left, the line to the server. */
 
 import { followAddress } from "@/app/address";
+import { keepDraft } from "@/app/drafts";
 import { followLinks, openBrought } from "@/app/links";
 import { createWorkbench, type Workbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
@@ -11,10 +12,8 @@ import { createDrafts, type DraftStore } from "@/runtime/draft";
 import { randomId, tabId } from "@/runtime/ids";
 import { connect } from "@/runtime/socket";
 import { bringsWorkflow } from "@/sharing/link";
-import { t } from "@/strings/strings";
 import textToImage from "../../../workflows/text-to-image.json";
 
-const AUTOSAVE_MS = 400;
 const RETRY_MS = 1500;
 /** A prompt that is not on the screen by then does not get the cursor. */
 const FOCUS_WAITS_MS = 2000;
@@ -82,36 +81,6 @@ async function openDrafts(): Promise<DraftStore | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function keepDraft({ document, runs }: Workbench, drafts: DraftStore, tab: string): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const save = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const { workflow, saved, history } = document.state.getState();
-    const { lastJob } = runs.state.getState();
-    drafts
-      .save({ tab, at: Date.now(), workflow, saved, history, lastJob })
-      .catch((cause: unknown) => {
-        runs.state.setState({ notice: t.files.notKept(String(cause)) });
-      });
-  };
-  const later = () => {
-    clearTimeout(timer);
-    timer = setTimeout(save, AUTOSAVE_MS);
-  };
-  document.state.subscribe(later);
-  runs.state.subscribe((now, before) => {
-    if (now.lastJob !== before.lastJob) {
-      save(); // at once: a page that is left now must find its run again
-    }
-  });
-  addEventListener("pagehide", () => {
-    if (timer !== undefined) {
-      save();
-    }
-  });
 }
 
 /** The cursor belongs in the prompt. */
