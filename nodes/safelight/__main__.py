@@ -63,6 +63,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 def _serve(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    from safelight_server.retention import Retention
     from safelight_server.serve import CannotServe, ServeOptions, Server, run_server
 
     def tell(server: Server) -> None:
@@ -86,6 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
                 token=os.environ.get("SAFELIGHT_TOKEN"),
                 allowed_hosts=tuple(options.allow_host),
                 disk_cache_bytes=int(options.disk_cache * 2**30),
+                retention=Retention(options.keep_jobs, options.keep_days, options.keep_temp_days),
             ),
             tell,
         )
@@ -164,9 +166,38 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         metavar="GIB",
         help="how many results to keep over restarts, on disk (%(default)s; 0: none)",
     )
+    _add_retention(serve)
     serve.add_argument("--open", action="store_true", help="open the canvas in the browser")
     _add_places(serve)
     _add_machine(serve)
+
+
+def _add_retention(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--keep-jobs",
+        type=_count,
+        metavar="N",
+        help="forget finished jobs beyond the newest N (else all are remembered)",
+    )
+    serve.add_argument(
+        "--keep-days",
+        type=_count,
+        metavar="DAYS",
+        help="forget finished jobs after so long (else never); saved pictures stay",
+    )
+    serve.add_argument(
+        "--keep-temp-days",
+        type=_count,
+        default=7,
+        metavar="DAYS",
+        help="remove temporary pictures after so long (%(default)s)",
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"want a whole number, 0 or more, got {text!r}")
+    return int(text)
 
 
 def _add_convert(convert: argparse.ArgumentParser) -> None:

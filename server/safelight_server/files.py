@@ -22,11 +22,11 @@ from typing import IO
 
 from safelight.graph.folders import PICTURE_PLACES, Folders
 from safelight_server.protocol import Refused
+from safelight_server.retention import TEMP_DAYS
 
 _SUFFIX = re.compile(r" \[(input|output|temp)\]$")
 DRAFT = ".upload-"
 _DRAFT_SECONDS = 10  # after so long without a change, whoever wrote a draft is dead
-_TEMP_SECONDS = 7 * 24 * 3600  # the history may show a temporary picture for that long
 _WINDOWS_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 # Types that a browser would run or apply as the server's own: they are sent as plain bytes.
 _ACTIVE = ("html", "javascript", "css", "svg", "xml")
@@ -132,7 +132,7 @@ def recent(folders: Folders, place: str) -> list[str]:
     return [path.name for path in sorted(shown, key=_changed, reverse=True)]
 
 
-def sweep(folders: Folders) -> None:
+def sweep(folders: Folders, temp_days: float = TEMP_DAYS) -> None:
     """Remove drafts that nobody writes any more, and temporary pictures of days ago."""
     for root in (*map(folders.directory, PICTURE_PLACES), folders.home / "user"):
         for pattern in (f"{DRAFT}*", ".*.part"):
@@ -140,7 +140,7 @@ def sweep(folders: Folders) -> None:
                 _remove_older(draft, _DRAFT_SECONDS)
     for path in folders.directory("temp").rglob("*"):
         if path.is_file():
-            _remove_older(path, _TEMP_SECONDS)
+            _remove_older(path, temp_days * 24 * 3600)
 
 
 def _changed(path: Path) -> float:

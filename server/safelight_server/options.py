@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from safelight_server.retention import Retention
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
@@ -24,6 +26,7 @@ class ServeOptions:
         catalog: The module or package of the worker's nodes, instead of all installed ones.
         cache_bytes: How much the worker may remember between jobs; `None` lets it choose.
         disk_cache_bytes: How much of that it may keep on disk over restarts; 0 keeps nothing.
+        retention: How long finished jobs and temporary pictures are kept.
     """
 
     home: Path
@@ -39,6 +42,7 @@ class ServeOptions:
     catalog: str | None = None
     cache_bytes: int | None = None
     disk_cache_bytes: int | None = None
+    retention: Retention = field(default_factory=Retention)
 
     def worker_arguments(self) -> list[str]:
         """Return the worker's command line, apart from the server's address."""

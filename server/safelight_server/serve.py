@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import IO
 
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
 from safelight_server import files
 from safelight_server.app import make_app
 from safelight_server.database import DatabaseUnusable
 from safelight_server.options import ServeOptions
+from safelight_server.runs import now_ms
 from safelight_server.security import policy_for
 from safelight_server.services import Services
 
@@ -147,10 +149,12 @@ def _background(services: Services, door: str) -> tuple["asyncio.Task[None]", ..
 async def _keep_sweeping(services: Services) -> None:
     """Clear away what earlier deaths left: now, soon when the last drafts are old, then hourly."""
     for pause in chain([30.0], repeat(3600.0)):
+        kept = services.options.retention
         try:
-            await asyncio.to_thread(files.sweep, services.folders)
-        except OSError as error:
-            _log.warning("Old files could not be swept away: %s", error)
+            await asyncio.to_thread(files.sweep, services.folders, kept.temp_days)
+            await kept.forget(services.database, now_ms())
+        except (OSError, SQLAlchemyError) as error:
+            _log.warning("What is old could not be swept away: %s", error)
         await asyncio.sleep(pause)
 
 
