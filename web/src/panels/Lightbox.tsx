@@ -12,6 +12,7 @@ import { type Picture, pictureUrl } from "@/runtime/picture";
 import { t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 import { IconButton } from "@/ui/IconButton";
+import wall from "@/ui/wall.module.css";
 
 export function Lightbox() {
   const request = useView((state) => state.lightbox);
@@ -58,7 +59,7 @@ function Opened({ request, pictures, picture }: OpenedProps) {
     <Dialog
       title={t.lightbox.title}
       bare
-      className={styles.lightbox}
+      className={wall.wall}
       onClose={close}
       onKeyDown={onKeyDown}
     >

@@ -64,6 +64,21 @@ export const de: Strings = {
     View: "Ansicht",
   },
 
+  mask: {
+    title: "Maske",
+    board:
+      "Maske: Pfeile bewegen den Pinsel, Leertaste malt, Umschalt und Pfeile malen einen Strich",
+    unread: "Das Bild konnte nicht gelesen werden.",
+    paint: "Malen",
+    erase: "Radieren",
+    brush: "Pinsel",
+    feather: "Weicher Rand",
+    invert: "Maske umkehren",
+    clear: "Maske leeren",
+    back: "Strich zurücknehmen",
+    use: "Diese Maske verwenden",
+  },
+
   subgraphs: {
     way: "Weg zu diesem Teilgraphen",
     name: "Name des Teilgraphen",

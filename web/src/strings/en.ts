@@ -81,6 +81,20 @@ export const en = {
     View: "View",
   },
 
+  mask: {
+    title: "Mask",
+    board: "Mask: arrows move the brush, Space paints, Shift and arrows paint a line",
+    unread: "The picture could not be read.",
+    paint: "Paint",
+    erase: "Erase",
+    brush: "Brush",
+    feather: "Feather",
+    invert: "Invert the mask",
+    clear: "Clear the mask",
+    back: "Undo the stroke",
+    use: "Use this mask",
+  },
+
   subgraphs: {
     way: "Way to this subgraph",
     name: "Name of the subgraph",
