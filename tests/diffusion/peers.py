@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from safelight.diffusion.unet import UNetConfig
+from safelight.diffusion.vae import VAEConfig
 
 
 def error(ours: Tensor, theirs: Tensor) -> float:
@@ -36,6 +37,23 @@ def diffusers_unet(config: UNetConfig, tensors: dict[str, Tensor]) -> Any:
         addition_time_embed_dim=256 if vector else None,
         projection_class_embeddings_input_dim=vector,
         norm_num_groups=config.groups,
+    )
+    reference.load_state_dict(convert(dict(tensors), reference.config))
+    return reference.eval()
+
+
+def diffusers_vae(config: VAEConfig, tensors: dict[str, Tensor]) -> Any:
+    """Build diffusers' autoencoder of these sizes and load the file into it."""
+    diffusers: Any = import_module("diffusers")
+    convert: Any = import_module("diffusers.loaders.single_file_utils").convert_ldm_vae_checkpoint
+    levels = len(config.multipliers)
+    reference = diffusers.AutoencoderKL(
+        block_out_channels=config.widths,
+        layers_per_block=config.blocks,
+        latent_channels=config.latent_channels,
+        norm_num_groups=config.groups,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
     )
     reference.load_state_dict(convert(dict(tensors), reference.config))
     return reference.eval()

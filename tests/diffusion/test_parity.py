@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from tests.diffusion.networks import NARROW, SMALL, Sizes, text_encoder, unet, vae
-from tests.diffusion.peers import diffusers_unet, error
+from tests.diffusion.peers import diffusers_unet, diffusers_vae, error
 from torch import Tensor
 
 from safelight.diffusion.families import load_vae, sd1_single_file
@@ -23,23 +23,6 @@ BOTH = [pytest.param(NARROW, id="narrow"), pytest.param(SMALL, id="small")]
 def file_of(sizes: Sizes) -> dict[str, Tensor]:
     """The three networks under the names of a single-file checkpoint."""
     return sd1_single_file(unet(sizes), text_encoder(sizes), vae(sizes))
-
-
-def diffusers_vae(sizes: Sizes, tensors: dict[str, Tensor]) -> Any:
-    """Build diffusers' autoencoder of these sizes and load the file into it."""
-    diffusers: Any = import_module("diffusers")
-    convert: Any = import_module("diffusers.loaders.single_file_utils").convert_ldm_vae_checkpoint
-    levels = len(sizes.vae.multipliers)
-    reference = diffusers.AutoencoderKL(
-        block_out_channels=sizes.vae.widths,
-        layers_per_block=sizes.vae.blocks,
-        latent_channels=4,
-        norm_num_groups=sizes.vae.groups,
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-    )
-    reference.load_state_dict(convert(dict(tensors), reference.config))
-    return reference.eval()
 
 
 def transformers_clip(sizes: Sizes, tensors: dict[str, Tensor]) -> Any:
@@ -82,7 +65,7 @@ def test_unet_equals_diffusers(sizes: Sizes) -> None:
 @torch.no_grad()
 def test_autoencoder_equals_diffusers(sizes: Sizes) -> None:
     """Mean and deviation of the latent, and the picture drawn from one."""
-    ours, reference = vae(sizes), diffusers_vae(sizes, file_of(sizes))
+    ours, reference = vae(sizes), diffusers_vae(sizes.vae, file_of(sizes))
     image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     gaussian, theirs = ours.encode(image), reference.encode(image).latent_dist
     assert error(gaussian.mean, theirs.mean) < 1e-4
@@ -108,7 +91,7 @@ def test_text_encoder_equals_transformers(sizes: Sizes) -> None:
 @torch.no_grad()
 def test_an_autoencoder_comes_back_under_the_names_of_diffusers(tmp_path: Path) -> None:
     """The library's own tensors, saved as it saves them, decode as ours do."""
-    reference = diffusers_vae(NARROW, file_of(NARROW))
+    reference = diffusers_vae(NARROW.vae, file_of(NARROW))
     tensors = {name: tensor.contiguous() for name, tensor in reference.state_dict().items()}
     save_checkpoint(tmp_path / "vae.safetensors", tensors, {})
     latent = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(0))
