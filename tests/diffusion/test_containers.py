@@ -1,16 +1,22 @@
 """GGUF files and shards open like any checkpoint."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.diffusion.peers import error
+from tests.diffusion.transformers import flux, mmdit, question
 from torch import Tensor
 
 from safelight.diffusion import containers
 from safelight.diffusion.containers import T5_NAMES, open_container
-from safelight.diffusion.weights import CheckpointError, save_checkpoint
+from safelight.diffusion.split import load_denoiser
+from safelight.diffusion.tables import bfl_flux, sd3_mmdit
+from safelight.diffusion.weights import CheckpointError, exported, save_checkpoint
 
 gguf = pytest.importorskip("gguf", reason="the package gguf is not installed")
 
@@ -119,3 +125,27 @@ def test_numbers_of_eight_bits_are_read_as_they_are(tmp_path: Path) -> None:
     for name, tensor in tensors.items():
         assert found[name].dtype == tensor.dtype
         assert torch.equal(found[name].float(), tensor.float())
+
+
+@pytest.mark.parametrize("made", [mmdit, flux], ids=["sd3", "flux"])
+@torch.no_grad()
+def test_a_whole_denoiser_in_blocks_draws_nearly_the_same(
+    made: Callable[[], Any], tmp_path: Path
+) -> None:
+    """Weights in blocks of 32, what is small in plain numbers; its family is recognised."""
+    network = made()
+    table = bfl_flux.table if made is flux else sd3_mmdit.table
+    path = tmp_path / "a.gguf"
+    writer = gguf.GGUFWriter(str(path), "flux" if made is flux else "sd3")
+    for name, tensor in exported(network, table(network.config)).items():
+        blocks = tensor.ndim == 2 and tensor.shape[1] % 32 == 0
+        kind = gguf.GGMLQuantizationType["Q8_0" if blocks else "F32"]
+        writer.add_tensor(name, gguf.quants.quantize(tensor.numpy(), kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    bundle = load_denoiser(path)
+    assert bundle.family.name == ("Flux dev" if made is flux else "Stable Diffusion 3 medium")
+    ask = question(network)
+    assert error(bundle.network.float()(*ask.all), network(*ask.all)) < 0.05

@@ -65,24 +65,28 @@ TINY: dict[str, tuple[Family, UNetConfig, dict[str, TextConfig]]] = {
 }
 
 
+def written(name: str, path: Path) -> None:
+    """Write the file of a tiny model."""
+    family, config, towers = TINY[name]
+    settings = Settings(
+        unet_heads=4, unet_head_width=8, unet_groups=8, vae_groups=4, text_head_width=8
+    )
+    unet, vae = UNet(config), AutoencoderKL(VAEConfig(width=8, blocks=1, groups=4))
+    texts = {short: TextEncoder(tower) for short, tower in towers.items()}
+    for seed, network in enumerate((unet, vae, *texts.values())):
+        randomised(network, seed)
+    tensors = single_file(family, unet, texts, vae)
+    save_checkpoint(path, tensors, checkpoint_metadata(settings, tokenizer_json()))
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of each family, by name."""
     folder = tmp_path_factory.mktemp("families")
-    settings = Settings(
-        unet_heads=4, unet_head_width=8, unet_groups=8, vae_groups=4, text_head_width=8
-    )
-    for name, (family, config, towers) in TINY.items():
-        unet, vae = UNet(config), AutoencoderKL(VAEConfig(width=8, blocks=1, groups=4))
-        texts = {short: TextEncoder(tower) for short, tower in towers.items()}
-        for seed, network in enumerate((unet, vae, *texts.values())):
-            randomised(network, seed)
-        save_checkpoint(
-            folder / f"{name}.safetensors",
-            single_file(family, unet, texts, vae),
-            checkpoint_metadata(settings, tokenizer_json()),
-        )
-    return {name: folder / f"{name}.safetensors" for name in TINY}
+    files = {name: folder / f"{name}.safetensors" for name in TINY}
+    for name, path in files.items():
+        written(name, path)
+    return files
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from safelight.diffusion.scaled import unscaled
 from safelight.diffusion.weights import (
     Checkpoint,
     CheckpointError,
@@ -88,12 +89,14 @@ class Made(Tensors):
 def open_container(path: Path) -> Checkpoint:
     """Open a file of any container: GGUF, the index of shards, or plain safetensors.
 
+    Weights that are stored with a scale are what they stand for (see `scaled`).
+
     Raises:
         CheckpointError: it cannot be opened; says why.
     """
-    if path.name.endswith(INDEX):
-        return open_shards(path)
-    return open_gguf(path) if path.suffix == GGUF else open_checkpoint(path)
+    if path.suffix == GGUF:
+        return open_gguf(path)
+    return unscaled(open_shards(path) if path.name.endswith(INDEX) else open_checkpoint(path))
 
 
 def open_shards(index: Path) -> Checkpoint:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from safelight.diffusion.clip import TextEncoder
+from safelight.diffusion.containers import open_container
 from safelight.diffusion.denoiser import LatentModel, Prediction
 from safelight.diffusion.family import Family, below
 from safelight.diffusion.family_flow import FLOW_FAMILIES
@@ -161,7 +162,7 @@ def load_checkpoint(path: Path, tokenizer_folders: Sequence[Path] = ()) -> Bundl
         CheckpointError: it cannot be opened, is of no known family, or holds tensors that
             belong to nothing.
     """
-    return bundle(open_checkpoint(path), tokenizer_folders)
+    return bundle(open_container(path), tokenizer_folders)
 
 
 def bundle(checkpoint: Checkpoint, tokenizer_folders: Sequence[Path] = ()) -> Bundle:

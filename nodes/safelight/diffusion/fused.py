@@ -24,6 +24,7 @@ class Cut:
     names: tuple[str, ...]
     transposed: bool = False  # the file has it the other way round
     lifted: bool = False  # the file has a matrix, we a 1 x 1 convolution
+    second: bool = False  # a file may have it under the other name, or both
 
 
 Cuts = Mapping[str, Cut]  # a tensor's name in the file -> how to cut it
@@ -42,9 +43,14 @@ def unfused(tensors: Mapping[str, Tensor], cuts: Cuts) -> dict[str, Tensor]:
 
 
 def fused(tensors: Mapping[str, Tensor], cuts: Cuts) -> dict[str, Tensor]:
-    """Undo `unfused`: lay the slices together again, under the file's names."""
+    """Undo `unfused`: lay the slices together again, under the file's names.
+
+    What is merely a second name is not written: the first one is.
+    """
     whole = dict(tensors)
     for name, cut in cuts.items():
+        if cut.second:
+            continue
         joined = torch.cat([whole.pop(piece) for piece in cut.names])
         joined = joined[..., 0, 0] if cut.lifted else joined
         whole[name] = joined.mT.contiguous() if cut.transposed else joined

@@ -18,10 +18,12 @@ from safelight.diffusion.families import FAMILIES
 from safelight.diffusion.family import Family
 from safelight.diffusion.family_unet import HEAD_WIDTH, VAE
 from safelight.diffusion.latent import Colours
+from safelight.diffusion.sentences import T5Tower
 from safelight.diffusion.settings import CONFIG_KEY, PREDICTION_KEY, Settings, checkpoint_metadata
 from safelight.diffusion.split import ENCODERS
 from safelight.diffusion.texts import ClipTower, Tower
 from safelight.diffusion.tokenizer import FileTokenizer
+from safelight.diffusion.unigram import T5_TOKENIZER_KEY
 from safelight.diffusion.vae import AutoencoderKL
 from safelight.diffusion.weights import names_in_file
 
@@ -137,13 +139,17 @@ def together(*files: File) -> dict[str, str]:
 
 
 def _texts_told(towers: Mapping[str, Tower]) -> dict[str, str]:
-    """Return what shapes cannot tell of text encoders: heads, and a vocabulary of their own."""
+    """Return what shapes cannot tell of text encoders: heads, and vocabularies of their own."""
     clips = [tower for tower in towers.values() if isinstance(tower, ClipTower)]
     widths = {tower.network.config.width // tower.network.config.heads for tower in clips}
     vocabularies = (tower.tokenizer for tower in clips)
     own = next((v.to_json() for v in vocabularies if isinstance(v, FileTokenizer)), None)
     width = widths.pop() if len(widths) == 1 else HEAD_WIDTH
-    return _told(Settings(text_head_width=None if width == HEAD_WIDTH else width), own)
+    metadata = _told(Settings(text_head_width=None if width == HEAD_WIDTH else width), own)
+    for tower in towers.values():
+        if isinstance(tower, T5Tower) and T5_TOKENIZER_KEY in tower.metadata:
+            metadata[T5_TOKENIZER_KEY] = tower.metadata[T5_TOKENIZER_KEY]
+    return metadata
 
 
 def _told(settings: Settings, tokenizer: str | None = None) -> dict[str, str]:

@@ -38,7 +38,7 @@ def table(config: T5Config) -> Table:
 
 def cuts(config: T5Config) -> Cuts:
     """Take the second copy of the words' vectors for the first, which may be missing."""
-    return {f"{COPY}.weight": Cut((f"{TOKENS}.weight",))}
+    return {f"{COPY}.weight": Cut((f"{TOKENS}.weight",), second=True)}
 
 
 def sizes(shapes: Shapes) -> T5Config:
