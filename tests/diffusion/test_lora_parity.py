@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from safelight.diffusion.family_unet import UNET_1
 from safelight.diffusion.lora import LowRank, merged
-from safelight.diffusion.lora_file import LoraFile
+from safelight.diffusion.lora_file import LoraFile, open_lora
 from safelight.diffusion.lora_kinds import Decomposed, Rotation, cayley
 from safelight.diffusion.lora_names import fit, network_places
 from safelight.diffusion.unet import UNet
@@ -127,6 +127,38 @@ def test_diffusers_reads_the_same_file_as_the_same_change(dialect: str, tmp_path
     ours = taught(network, file, 0.7)
     load(theirs, tensors, 0.7)
     assert error(*answers(ours, theirs)) < CLOSE
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_lora_trained_in_diffusers_says_the_same_here(tmp_path: Path) -> None:
+    """Learnt for a few steps by PEFT, written by diffusers, and the same numbers to 1e-4."""
+    peft: Any = pytest.importorskip("peft")
+    network = unet(SMALL)
+    theirs, plain = peer(network), peer(network)
+    theirs.requires_grad_(False)
+    theirs.add_adapter(peft.LoraConfig(r=4, lora_alpha=2, target_modules=ATTENTIONS))
+    learns = [parameter for parameter in theirs.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learns, lr=0.02)
+    draw = torch.Generator().manual_seed(8)
+    for _ in range(4):
+        x = torch.randn(2, 4, 16, 16, generator=draw)
+        context = torch.randn(2, 7, SMALL.unet.context_width, generator=draw)
+        loss = (theirs(x, torch.tensor([3.0, 700.0]), context).sample - x).square().mean()
+        optimizer.zero_grad()
+        torch.autograd.backward([loss])
+        optimizer.step()
+    pipeline: Any = import_module("diffusers").StableDiffusionPipeline
+    converted: Any = import_module("diffusers.utils").convert_state_dict_to_diffusers
+    layers = converted(import_module("peft").get_peft_model_state_dict(theirs))
+    pipeline.save_lora_weights(
+        tmp_path,
+        unet_lora_layers=layers,
+        unet_lora_adapter_metadata=theirs.peft_config["default"].to_dict(),
+    )
+    file = open_lora(tmp_path / "pytorch_lora_weights.safetensors")
+    ours, wanted = answers(taught(network, file), theirs)
+    assert error(ours, wanted) < CLOSE
+    assert error(answers(network, plain)[0], wanted) > 10 * CLOSE  # something was learnt
 
 
 def load(theirs: Any, tensors: dict[str, Tensor], strength: float) -> None:

@@ -7,8 +7,13 @@ import torch
 from torch import Tensor
 
 from safelight.diffusion.weights import CheckpointError, save_checkpoint
+from safelight.graph.catalog import Catalog
+from safelight.graph.events import Event, Finished
+from safelight.graph.executor import Surroundings, execute
 from safelight.graph.folders import Folders
 from safelight.graph.node import NullContext
+from safelight.graph.schema import describe
+from safelight.graph.workflow import parse
 from safelight.library.loading import CheckpointLoaderSimple, Parts
 from safelight.library.lora import (
     LoraBlockWeights,
@@ -18,6 +23,7 @@ from safelight.library.lora import (
     shares,
 )
 from safelight.library.lora_schedule import LoraSchedule
+from safelight.library.saving import ModelSave
 
 NAME = "style.safetensors"
 UNET = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -134,6 +140,24 @@ def test_names_that_mean_nothing_are_shown(folders: Folders) -> None:
             "lora_unet_no_such_part.weight"
         }
     ]
+
+
+def test_what_is_shown_reaches_whoever_follows_the_run(folders: Folders) -> None:
+    """The event of the node that is done carries it, as the worker sends it on."""
+    kept(folders, factors(UNET) | factors("lora_unet_no_such_part"))
+    catalog = Catalog.of(CheckpointLoaderSimple, LoraLoaderModelOnly, ModelSave)
+    inputs = {"model": ["1", 0], "lora_name": NAME, "strength_model": 1.0}
+    prompt = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "tiny.safetensors"}},
+        "2": {"class_type": "LoraLoaderModelOnly", "inputs": inputs},
+        "3": {"class_type": "ModelSave", "inputs": {"model": ["2", 0], "filename_prefix": "m"}},
+    }
+    graph = parse(prompt, describe(catalog), folders)
+    events: list[Event] = []
+    execute(graph, catalog, Surroundings(folders), observe=events.append)
+    (done,) = (event for event in events if isinstance(event, Finished) and event.node == "2")
+    assert done.shown is not None
+    assert "lora_unet_no_such_part.weight" in str(done.shown.ui["notes"])
 
 
 def test_a_lora_of_another_family_is_refused(folders: Folders) -> None:

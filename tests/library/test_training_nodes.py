@@ -10,10 +10,15 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
+import safelight.library
 from safelight.diffusion.weights import open_checkpoint
-from safelight.graph.events import Interrupted
+from safelight.graph.catalog import Catalog
+from safelight.graph.events import Event, Interrupted, Progress
+from safelight.graph.executor import Surroundings, execute
 from safelight.graph.folders import Folders
 from safelight.graph.node import Node, NullContext
+from safelight.graph.schema import describe
+from safelight.graph.workflow import parse
 from safelight.library.conditioning import CLIPTextEncode
 from safelight.library.control import ControlNetApplyAdvanced, ControlNetLoader
 from safelight.library.latent import VAEEncode
@@ -132,6 +137,33 @@ def test_a_stopped_training_goes_on_where_it_was(folders: Folders, tmp_path: Pat
     one, other = (open_checkpoint(f.resolve("loras", "cats.safetensors")) for f in (folders, home))
     assert one.metadata == other.metadata
     assert all(tensor.equal(other.tensors[name]) for name, tensor in one.tensors.items())
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_training_is_a_workflow_of_its_own(folders: Folders) -> None:
+    """Nothing need hang on it; run again it is remembered, unless its file is gone."""
+    catalog, cache = Catalog.of(safelight.library), dict[str, object]()
+    wires = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2], "pictures": ["2", 0]}
+    values = {"name": "mine", "steps": 2, "rank": 2, "targets": "attention"}
+    prompt = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "tiny.safetensors"}},
+        "2": {"class_type": "LoadPictureSet", "inputs": {"folder": "cats", "size": 32}},
+        "3": {"class_type": "TrainLora", "inputs": wires | values},
+    }
+    graph = parse(prompt, describe(catalog), folders)
+
+    def steps_taken() -> int:
+        events: list[Event] = []
+        surroundings = Surroundings(folders, looking=lambda: False)
+        execute(graph, catalog, surroundings, cache=cache, observe=events.append)
+        return sum(isinstance(event, Progress) for event in events)
+
+    path = folders.directory("loras") / "mine.safetensors"
+    assert steps_taken() == 2
+    assert path.is_file()
+    path.unlink()
+    assert steps_taken() == 0  # the training itself is remembered on the disk
+    assert path.is_file()
 
 
 @pytest.mark.usefixtures("pictures")

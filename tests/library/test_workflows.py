@@ -26,6 +26,7 @@ SIZES = {
     "hires-fix": 128,
     "textual-inversion": 128,
     "refined-guidance": 128,
+    "train-lora": 128,
 }
 
 

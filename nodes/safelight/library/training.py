@@ -117,6 +117,7 @@ class TrainLora(Node):
 
     category: ClassVar[str] = "training"
     title: ClassVar[str] = "Train LoRA on pictures"
+    effect: ClassVar[bool] = True
     model: Model
     clip: Annotated[Clip, Label("Text encoder")]
     vae: Vae

@@ -64,6 +64,7 @@ class TrainWord(Node):
 
     category: ClassVar[str] = "training"
     title: ClassVar[str] = "Train word"
+    effect: ClassVar[bool] = True
     model: Model
     clip: Annotated[Clip, Label("Text encoder")]
     vae: Vae
@@ -119,6 +120,7 @@ class TrainControlNet(Node):
 
     category: ClassVar[str] = "training"
     title: ClassVar[str] = "Train ControlNet"
+    effect: ClassVar[bool] = True
     model: Model
     clip: Annotated[Clip, Label("Text encoder")]
     vae: Vae
