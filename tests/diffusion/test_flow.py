@@ -65,11 +65,20 @@ def test_later_latents_are_shifted_and_scaled(
 
 def test_a_preview_without_fitted_colours_is_grey() -> None:
     """All three colours are the same function of the latent."""
-    preview = SD3.preview(drawn(1, 16, 5, 7))
+    preview = FLUX.preview(drawn(1, 16, 5, 7))
     assert preview.shape == (1, 5, 7, 3)
     assert torch.equal(preview[..., 0], preview[..., 1])
     assert torch.equal(preview[..., 1], preview[..., 2])
     assert float(preview.std()) > 0.1
+
+
+def test_a_preview_draws_each_channel_in_its_colour() -> None:
+    """As published with version 3: zeros are grey, and a channel of 1 adds its colour."""
+    assert torch.equal(SD3.preview(torch.zeros(1, 16, 2, 2)), torch.full((1, 2, 2, 3), 0.5))
+    third = torch.zeros(1, 16, 1, 1)
+    third[:, 2] = 1
+    wished = torch.tensor([1.1848, 1.0762, 1.0360]) / 2
+    torch.testing.assert_close(SD3.preview(third)[0, 0, 0], wished)
 
 
 @torch.no_grad()
