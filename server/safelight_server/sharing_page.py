@@ -37,7 +37,7 @@ def page(shared: Shared, address: str) -> str:
     if len(nodes) > _MOST_NODES:
         told.append(f"<p>And {len(nodes) - _MOST_NODES} more.</p>")
     seen = f'<p><img src="{address}/thumbnail" alt="What it made"></p>' if shared.pictured else ""
-    return _PAGE.format(
+    text = _PAGE.format(
         name=escape(shared.name),
         version=shared.version,
         day=datetime.fromtimestamp(shared.created / 1000, UTC).date().isoformat(),
@@ -46,6 +46,7 @@ def page(shared: Shared, address: str) -> str:
         picture=seen,
         nodes="".join(told),
     )
+    return text.encode(errors="replace").decode()  # halves of characters may stand in JSON
 
 
 def _node(node: NodeText) -> str:

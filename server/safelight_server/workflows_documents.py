@@ -19,6 +19,7 @@ from safelight_server.protocol import Refused, dumps
 from safelight_server.workflows_records import checked_id, checked_name
 
 LARGEST = 8 * 2**20  # bytes of a document as JSON; one of 10,000 nodes has about five million
+DEEPEST = 100  # lists and objects within each other; one of subgraphs has about ten
 _MOST_WORDS = 20_000  # characters of a workflow that a search looks through
 _LONGEST_WORD = 500  # characters of one text among them
 
@@ -43,6 +44,9 @@ def drafted(document: object, schema: Schema) -> Draft:
         Refused: 400 when it is no workflow, naming every node of the wrong shape; 413 when it is
             larger than the library keeps.
     """
+    if _is_deeper(document, DEEPEST):
+        message = f"The workflow holds lists or objects more than {DEEPEST} deep."
+        raise Refused("invalid_prompt", message)
     try:
         found = converted(document, schema, "safelight")
         nodes = nodes_of(found.document)
@@ -70,6 +74,22 @@ def whole(text: str, workflow_id: str, name: str) -> dict[str, Any]:
     """Return a stored document with its id and the name that it has now."""
     kept = json.loads(text)
     return {"safelight": kept.pop("safelight"), "id": workflow_id, "name": name, **kept}
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand within each other to more levels than that."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for outer in layer for inner in _within(outer)]
+        if not layer:
+            return False
+    return any(isinstance(each, list | dict) for each in layer)
+
+
+def _within(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [each for each in value.values() if isinstance(each, list | dict)]
+    return [each for each in value if isinstance(each, list | dict)] if type(value) is list else []
 
 
 def _words(nodes: Mapping[str, NodeText]) -> str:

@@ -16,6 +16,7 @@ def document(**more: object) -> dict[str, Any]:
     """A workflow whose every text would rather be a script."""
     nodes = walk(label="<script>alert(1)</script>")
     nodes["2"] = {**nodes["2"], "_meta": {"title": "<b>Bold</b>"}}
+    nodes["4"] = {"class_type": "Pick", "inputs": {"colour": "half \ud83d"}}
     return {"safelight": 1, "id": "mine", "name": "<i>Mine</i>", "nodes": nodes, **more}
 
 
@@ -79,6 +80,7 @@ async def test_the_page_of_a_link_runs_nothing(visitor: Visitor) -> None:
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "&lt;i&gt;Mine&lt;/i&gt;" in text
+    assert "half ?" in text
     assert "&lt;b&gt;Bold&lt;/b&gt; <small>Walk</small>" in text
     embed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     assert await status_of(visitor.session, "GET", f"{link['address']}.json", **embed) == 403

@@ -8,8 +8,7 @@ from PIL import Image
 from tests.server.conftest import Start
 from tests.server.visitor import Visitor, walk
 
-from safelight_server import workflows_documents
-from safelight_server.workflows_diff import difference
+from safelight_server import workflows_documents, workflows_store
 from safelight_server.workflows_examples import TEXT_TO_IMAGE, Examples
 
 KEPT = {"id": "mine", "name": "Mine", "version": 1, "nodes": 3, "tags": [], "read_only": False}
@@ -111,6 +110,23 @@ async def test_who_saves_over_a_newer_version_is_told(visitor: Visitor) -> None:
         )
     )
     assert sorted(status for status, _ in answers) == [200] + 9 * [409]
+
+
+async def test_old_versions_are_dropped_unless_a_link_shows_them(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a workflow cannot grow without an end; numbers are never given again."""
+    monkeypatch.setattr(workflows_store, "MOST_VERSIONS", 3)
+    await keep(visitor)
+    path = "/api/workflows/mine"
+    assert (await visitor.post(f"{path}/shares", {"version": 1}))[0] == 200
+    for version in range(1, 6):
+        put = {"document": document(nodes=walk(value=version)), "base": version}
+        assert (await ask(visitor, "PUT", path, put))[1]["version"] == version + 1
+    found = (await visitor.get(f"{path}/versions"))["versions"]
+    assert [each["version"] for each in found] == [6, 5, 4, 1]
+    gone = "The workflow 'mine' has no version 2."
+    assert await refusal(visitor, "GET", f"{path}/diff?from=2&to=6") == (404, "not_found", gone)
 
 
 async def test_workflows_are_found(visitor: Visitor) -> None:
@@ -247,6 +263,11 @@ async def test_what_cannot_be_kept_is_refused_in_words(
         '"tags" must be a list of at most 20 texts of 1 to 40 characters without commas, '
         "not 'a,b'."
     )
+    deep: list[Any] = []
+    for _ in range(150):
+        deep = [deep]
+    told = "The workflow holds lists or objects more than 100 deep."
+    assert await refused(document=document(note=deep)) == told
     monkeypatch.setattr(workflows_documents, "LARGEST", 2**20)
     large = "The workflow is larger than 1 MiB, the most that is kept."
     body = io.BytesIO(json.dumps({"document": document(note="x" * 2**20)}).encode())
@@ -260,29 +281,6 @@ async def test_the_library_outlives_the_server(start: Start) -> None:
         await keep(visitor, tags=["a"])
     async with start() as (_, visitor):
         assert (await visitor.get("/api/workflows/mine"))["tags"] == ["a"]
-
-
-def test_a_difference_tells_nodes_inputs_parameters_and_results() -> None:
-    """Whatever is not told piece by piece is layout."""
-    node: dict[str, Any] = {"class_type": "Walk", "inputs": {"steps": 3, "label": "", "on": 1}}
-    old = document(nodes={"1": node, "2": node}, parameters={"a": {"node": "1", "input": "steps"}})
-    moved = {**node, "inputs": {"steps": 4, "more": [], "on": True}, "_meta": {"title": "T"}}
-    new = document(nodes={"1": moved, "3": node}, results={"p": {"node": "3", "output": 0}})
-    told: Any = difference(old, new)
-    assert told["nodes"]["added"] == [{"id": "3", "class_type": "Walk", "title": ""}]
-    assert told["nodes"]["removed"] == [{"id": "2", "class_type": "Walk", "title": ""}]
-    (changed,) = told["nodes"]["changed"]
-    assert changed["title_changed"] == {"from": "", "to": "T"}
-    assert changed["inputs"] == [
-        {"name": "steps", "from": 3, "to": 4},
-        {"name": "label", "from": ""},
-        {"name": "on", "from": 1, "to": True},
-        {"name": "more", "to": []},
-    ]
-    assert told["parameters"] == [{"name": "a", "from": {"node": "1", "input": "steps"}}]
-    assert told["results"] == [{"name": "p", "to": {"node": "3", "output": 0}}]
-    placed = document(nodes={"1": {**node, "_meta": {"position": [1, 2]}}, "2": node})
-    assert difference(document(nodes={"1": node, "2": node}), placed)["layout"] is True
 
 
 def test_all_examples_are_there() -> None:
