@@ -47,7 +47,7 @@ export interface Geometry {
 }
 
 /** A dot on a wire: it takes at its left edge and gives at its right. */
-export const REROUTE_PX = 20;
+export const REROUTE_PX = 12;
 
 const REROUTE_GEOMETRY: Geometry = {
   width: REROUTE_PX,

@@ -1,6 +1,7 @@
 /** Making a subgraph of chosen nodes, and its parts of a subgraph again. */
 
 import { type Command, freshId } from "@/document/commands";
+import { isReroute, pastReroutes } from "@/document/reroutes";
 import { inputOf, type Schema } from "@/document/schema";
 import {
   classOf,
@@ -276,8 +277,14 @@ export function middle(nodes: Readonly<Record<NodeId, NodeRecord>>): Position {
   return places[Math.floor((places.length - 1) / 2)] ?? [0, 0];
 }
 
+/** Those of the chosen nodes that can go, with the reroutes on wires among them. */
 function packable(sheet: Sheet, ids: readonly NodeId[]): NodeId[] {
-  return ids.filter((id) => sheet.nodes[id] && !isEdge(sheet.nodes[id]));
+  const chosen = ids.filter((id) => sheet.nodes[id] && !isEdge(sheet.nodes[id]));
+  const between = [...upstream(sheet, chosen)].filter((id) => {
+    const from = isReroute(sheet.nodes[id]) ? pastReroutes(sheet, [id, 0]) : undefined;
+    return from !== undefined && chosen.includes(from[0]);
+  });
+  return [...new Set([...chosen, ...between])];
 }
 
 function edge(class_type: string, inputs: NodeRecord["inputs"], position: Position): NodeRecord {

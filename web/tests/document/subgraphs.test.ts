@@ -253,6 +253,13 @@ test("nodes with another between them cannot be packed without it", () => {
   expect(whyNotPack(pipeline(), ["2", "3", "4"])).toBeUndefined();
 });
 
+test("reroutes on wires among the chosen nodes go along", () => {
+  const store = createDocument(pipeline());
+  store.apply(addReroute("8", { target: "4", input: "samples" }, [0, 0]));
+  packed(store, ["3", "4"]);
+  expect(Object.keys(store.workflow().nodes).sort()).toEqual(["1", "2", "5", "9"]);
+});
+
 test("each instance has its own values, and one change inside reaches both", () => {
   const store = createDocument(pipeline());
   const id = packed(store, ["3"]);
