@@ -7,8 +7,8 @@ two copies share count once.  A shelf has room for so many bytes, its budget:
     held = bytes of all weights in copies on the shelf  <=  budget
 
 When another copy wants room, those go that nobody is borrowing, one by one, the one that was
-borrowed longest ago first ("least recently used"): what a user has not touched for a while is
-what he will miss last.  What somebody is borrowing always stays.
+borrowed longest ago first ("least recently used"): what has not been used for a while will be
+missed last.  What somebody is borrowing always stays.
 
 Source: Mattson et al. 1970, "Evaluation techniques for storage hierarchies", IBM Systems Journal
 9 (2), for the rule.
