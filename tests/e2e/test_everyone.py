@@ -103,6 +103,7 @@ def test_the_page_speaks_german_and_remembers_it(page: Page, server: Running) ->
     expect(page.get_by_role("button", name="Ausführen", exact=True)).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.get_by_label("Text von Prompt")).to_have_value("eine Eule")
+    expect(page.get_by_role("group", name="Knoten Develop")).to_be_visible()
     page.get_by_role("button", name="Rückgängig").click()
     expect(page.get_by_role("status")).to_contain_text("Rückgängig gemacht")
     page.reload()

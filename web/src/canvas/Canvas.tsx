@@ -29,6 +29,7 @@ import { useNodeGestures } from "@/canvas/useNodeGestures";
 import { useSheetCamera } from "@/canvas/useSheetCamera";
 import { useWireGestures } from "@/canvas/useWireGestures";
 import { WireView } from "@/canvas/WireView";
+import { t } from "@/strings/strings";
 
 const NODE_TYPES = { node: NodeView, frame: FrameView, reroute: RerouteView };
 const WIRE_TYPES = { wire: WireView };
@@ -71,6 +72,7 @@ export function Canvas() {
     }
   };
   const onContextMenu = useContextMenu();
+  const spoken = useMemo(readAloud, []);
   const anyLit = look.hovered !== null || look.selection.length > 0;
 
   return (
@@ -103,6 +105,7 @@ export function Canvas() {
         zoomOnDoubleClick={false}
         elevateNodesOnSelect={false}
         elevateEdgesOnSelect={false}
+        ariaLabelConfig={spoken}
         proOptions={{ hideAttribution: true }}
       >
         {far ? (
@@ -116,4 +119,15 @@ export function Canvas() {
       <Minimap nodes={sheet} dragging={look.drag !== null} />
     </main>
   );
+}
+
+/** What the library reads aloud, in the language of the page. */
+function readAloud() {
+  return {
+    "node.a11yDescription.default": t.sheet.nodeKeys,
+    "node.a11yDescription.keyboardDisabled": t.sheet.nodeKeys,
+    "node.a11yDescription.ariaLiveMessage": ({ x, y }: { x: number; y: number }) =>
+      t.sheet.moved(Math.round(x), Math.round(y)),
+    "edge.a11yDescription.default": t.sheet.wireKeys,
+  };
 }

@@ -7,6 +7,7 @@ import styles from "@/canvas/canvas.module.css";
 import type { FrameNode } from "@/canvas/project";
 import { Title } from "@/canvas/Title";
 import { setFrame, sized } from "@/document/frames";
+import { t } from "@/strings/strings";
 
 /** How much a title grows, so that it stays the same on the screen. */
 const enlargement = ({ transform }: ReactFlowState) => Math.max(1, 1 / transform[2]);
@@ -26,8 +27,8 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
       >
         <Title
           id={id}
-          title={frame.title || "Frame"}
-          onRename={(title) => document.apply(setFrame(frame.id, "Rename frame", { title }))}
+          title={frame.title || t.inspector.frame}
+          onRename={(title) => document.apply(setFrame(frame.id, t.steps.renameFrame, { title }))}
         />
       </div>
       {frame.text && <p className={styles.note}>{frame.text}</p>}
@@ -35,7 +36,7 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
         size={frame.size}
         onSize={setSize}
         onDone={(done) => {
-          document.apply(setFrame(frame.id, "Resize frame", { size: done }));
+          document.apply(setFrame(frame.id, t.steps.resizeFrame, { size: done }));
           setSize(null);
         }}
       />
@@ -61,7 +62,7 @@ function Corner({ size, onSize, onDone }: CornerProps) {
   return (
     <div
       className={`${styles.corner} nodrag nopan`}
-      title="Resize"
+      title={t.sheet.resize}
       onPointerDown={(event) => {
         from.current = [event.clientX, event.clientY];
         event.currentTarget.setPointerCapture(event.pointerId);

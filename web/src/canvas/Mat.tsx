@@ -6,6 +6,7 @@ import styles from "@/canvas/canvas.module.css";
 import type { Geometry } from "@/canvas/geometry";
 import type { NodeId } from "@/document/types";
 import { type Picture, pictureUrl } from "@/runtime/picture";
+import { t } from "@/strings/strings";
 
 interface MatProps {
   node: NodeId;
@@ -38,7 +39,7 @@ function Preview({ node, title }: { node: NodeId; title: string }) {
       ref={canvas}
       className={styles.preview}
       role="img"
-      aria-label={`Live preview of ${title}`}
+      aria-label={t.sheet.preview(title)}
       data-testid={`preview-${node}`}
     />
   );
@@ -47,7 +48,7 @@ function Preview({ node, title }: { node: NodeId; title: string }) {
 function Pictures({ node, title, pictures }: Omit<MatProps, "mat">) {
   const { view, runs } = useWorkbench();
   if (pictures.length === 0) {
-    return <span className={styles.matHint}>The picture appears here</span>;
+    return <span className={styles.matHint}>{t.form.waiting}</span>;
   }
   const enlarge = (picture: Picture) => {
     const all = runs.state.getState().pictures;
@@ -61,7 +62,7 @@ function Pictures({ node, title, pictures }: Omit<MatProps, "mat">) {
         <button
           type="button"
           key={pictureUrl(picture)}
-          aria-label={`Enlarge picture ${index + 1} of ${title}`}
+          aria-label={t.sheet.enlarge(index + 1, title)}
           aria-haspopup="dialog"
           onClick={() => enlarge(picture)}
         >

@@ -6,6 +6,7 @@ import { useShallow } from "zustand/react/shallow";
 import styles from "@/canvas/canvas.module.css";
 import type { SheetNode } from "@/canvas/project";
 import { around, type Box } from "@/document/boxes";
+import { t } from "@/strings/strings";
 
 const SIZE_PX = { width: 176, height: 112 };
 /** So much of the sheet, in canvas units, is shown around what lies on it. */
@@ -52,7 +53,7 @@ function SheetMap({ nodes, whole }: { nodes: readonly SheetNode[]; whole: Box })
       className={styles.minimap}
       data-testid="minimap"
       role="img"
-      aria-label="Map of the sheet"
+      aria-label={t.sheet.map}
       width={SIZE_PX.width}
       height={SIZE_PX.height}
       viewBox={`${shown.x} ${shown.y} ${shown.width} ${shown.height}`}

@@ -55,7 +55,7 @@ export function NodeHead({ id, title, record, spec, status }: NodeHeadProps) {
         <button
           type="button"
           className={styles.help}
-          aria-label={`Help for ${title}`}
+          aria-label={t.sheet.help(title)}
           title={spec.title}
           onClick={() => view.setState({ help: { node: id, page: "about" } })}
         >
@@ -69,16 +69,16 @@ export function NodeHead({ id, title, record, spec, status }: NodeHeadProps) {
 
 function timeOf({ stage, value, max, seconds }: NodeStatus, mode: string | undefined): string {
   if (mode === "mute" || mode === "never") {
-    return "left out";
+    return t.sheet.muted;
   }
   if (mode === "bypass") {
-    return "bypassed";
+    return t.sheet.bypassed;
   }
   switch (stage) {
     case "running":
       return max > 1 ? `${value} / ${max}` : "";
     case "reused":
-      return "kept";
+      return t.sheet.kept;
     case "done":
       return seconds === null ? "" : duration(seconds);
     default:

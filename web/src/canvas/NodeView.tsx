@@ -14,6 +14,7 @@ import { definitionOf, isEdge } from "@/document/subgraphs";
 import { isLink, titleOf } from "@/document/types";
 import { canBeFed } from "@/document/typing";
 import type { NodeStatus } from "@/runtime/nodeStatus";
+import { t } from "@/strings/strings";
 
 export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<CanvasNode>) {
   const { record, spec, geometry } = data;
@@ -58,7 +59,7 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
     >
       <Progress status={status} />
       <NodeHead id={id} title={title} record={record} spec={spec} status={status} />
-      {!spec && <p className={styles.unknown}>{record.class_type} is not installed here.</p>}
+      {!spec && <p className={styles.unknown}>{t.inspector.unknown(record.class_type)}</p>}
       {sockets.map((place) => (
         <Socket
           key={place.id}
@@ -131,7 +132,7 @@ function Progress({ status }: { status: NodeStatus }) {
     <div
       className={styles.progress}
       role="progressbar"
-      aria-label="Progress"
+      aria-label={t.form.progress}
       aria-valuemin={0}
       aria-valuemax={status.max || 1}
       aria-valuenow={status.value}

@@ -3,6 +3,7 @@
 import { type KeyboardEvent, useState } from "react";
 import { useView, useWorkbench } from "@/app/workbench";
 import styles from "@/canvas/canvas.module.css";
+import { t } from "@/strings/strings";
 
 interface TitleProps {
   /** Whose title it is, by its id on the canvas. */
@@ -57,7 +58,7 @@ function TitleField({ id, title, onRename }: TitleProps) {
   return (
     <input
       className={`${styles.titleInput} nodrag`}
-      aria-label={`Title of ${title}`}
+      aria-label={t.sheet.title(title)}
       // biome-ignore lint/a11y/noAutofocus: the field replaces the words that were to be changed
       autoFocus
       value={text}

@@ -13,6 +13,7 @@ import {
   type NodeRecord,
   titleOf,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 import { kindOf } from "@/widgets/kinds";
 import { WIDGETS } from "@/widgets/registry";
 
@@ -64,6 +65,8 @@ function Driven({ link, label }: { link: Link; label: string }) {
   const source = useRecord(link[0]);
   const title = source ? titleOf(source, schema.nodes[source.class_type]?.title) : link[0];
   return (
-    <span className={styles.driven}>{label ? `${label} from ${title}` : `from ${title}`}</span>
+    <span className={styles.driven}>
+      {label ? `${label} ${t.inspector.from(title)}` : t.inspector.from(title)}
+    </span>
   );
 }

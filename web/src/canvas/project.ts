@@ -22,6 +22,7 @@ import {
   titleOf,
 } from "@/document/types";
 import { typeAt } from "@/document/typing";
+import { t } from "@/strings/strings";
 
 export const SOCKET_PX = 10;
 
@@ -156,7 +157,7 @@ function nodeOf(
     handles: keep ? (old.node.handles ?? []) : handlesOf(data.geometry),
     selected,
     data,
-    ariaLabel: `Node ${titleOf(record, spec?.title)}`,
+    ariaLabel: t.sheet.node(titleOf(record, spec?.title)),
   };
 }
 
@@ -187,6 +188,6 @@ function wireOf(
     selected,
     reconnectable: "target",
     data: { type, lit },
-    ariaLabel: `Wire from node ${source} to ${input} of node ${target}`,
+    ariaLabel: t.sheet.wire(source, input, target),
   };
 }

@@ -3,6 +3,7 @@
 import { frameNode } from "@/canvas/ends";
 import type { FrameNode } from "@/canvas/project";
 import type { Frame, Position } from "@/document/types";
+import { t } from "@/strings/strings";
 
 interface FrameKey {
   frame: Frame;
@@ -59,6 +60,6 @@ function nodeOf(id: string, { frame, selected, at }: FrameKey): FrameNode {
     // The sheet within a frame is a sheet like any other; only the title and the corner take the pointer.
     style: { pointerEvents: "none" },
     dragHandle: "[data-frame-title]",
-    ariaLabel: `Frame ${frame.title || "without a title"}`,
+    ariaLabel: t.sheet.frame(frame.title || t.sheet.untitled),
   };
 }

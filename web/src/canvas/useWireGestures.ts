@@ -19,6 +19,7 @@ import { addReroute } from "@/document/reroutes";
 import type { Position } from "@/document/types";
 import { whyNot } from "@/document/typing";
 import { join } from "@/document/wiring";
+import { t } from "@/strings/strings";
 
 export interface WireGestures {
   onConnectStart: OnConnectStart;
@@ -66,7 +67,7 @@ export function useWireGestures(): WireGestures {
         const stays = from.target === to.target && from.input === to.input;
         const cut = stays ? [] : [disconnect([from], fallback)];
         const joined = join(schema.getState(), document.sheet(), to);
-        document.apply(together("Reconnect", [...cut, joined]));
+        document.apply(together(t.steps.reconnect, [...cut, joined]));
       },
       onReconnectEnd: (_, old, __, { isValid, toHandle }) => {
         reconnecting.current = false;

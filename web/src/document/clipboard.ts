@@ -24,6 +24,7 @@ import {
   type Subgraph,
   type Workflow,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 
 const MARK = "safelight_nodes";
 
@@ -95,7 +96,7 @@ export function pasting(
   const records = mapped(piece.nodes, (record) => reclassed(record, named));
   for (const definition of neededBy(grown.subgraphs, records)) {
     if (!mayStand(grown, path, definition)) {
-      throw new Unreadable("A subgraph cannot contain itself.");
+      throw new Unreadable(t.refusals.itself);
     }
   }
   const nodes = renumbered(sheet, records, offset);

@@ -18,6 +18,7 @@ import {
   type Value,
   type Workflow,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 
 export interface Command {
   label: string;
@@ -38,7 +39,7 @@ export interface Wire {
 }
 
 /** Put a node on the canvas. */
-export function addNode(id: NodeId, record: NodeRecord, label = "Add node"): Command {
+export function addNode(id: NodeId, record: NodeRecord, label = t.actions.add): Command {
   return addNodes({ [id]: record }, label);
 }
 
@@ -69,7 +70,7 @@ export function together(label: string, commands: readonly Command[]): Command {
 /** Lead a wire into an input; the value or wire that was there gives way. */
 export function connect({ source, slot, target, input }: Wire): Command {
   return {
-    label: "Connect",
+    label: t.connect.title,
     recipe: (draft) => {
       const node = draft.nodes[target];
       if (node && draft.nodes[source]) {
@@ -90,7 +91,7 @@ export function disconnect(
   fallback: Fallback,
 ): Command {
   return {
-    label: ends.length === 1 ? "Disconnect" : `Disconnect ${ends.length} wires`,
+    label: t.steps.disconnect(ends.length),
     recipe: (draft) => {
       for (const { target, input } of ends) {
         const node = draft.nodes[target];
@@ -123,7 +124,7 @@ export function cut(node: NodeRecord, input: string, fallback: Fallback): void {
 /** Give an input a literal value.  `gesture` names a drag, so that all of it is one entry. */
 export function setValue(node: NodeId, input: string, value: Json, gesture?: string): Command {
   return {
-    label: "Change value",
+    label: t.steps.value,
     key: gesture ?? `value:${node}:${input}`,
     gesture: gesture !== undefined,
     recipe: (draft) => {
@@ -143,9 +144,9 @@ export function move(
 ): Command {
   const ids = Object.keys(positions).sort();
   const framed = Object.keys(frames).sort();
-  const many = ids.length === 1 ? "Move" : `Move ${ids.length} nodes`;
+  const many = t.steps.move(ids.length);
   return {
-    label: framed.length > 0 ? "Move frame" : many,
+    label: framed.length > 0 ? t.steps.moveFrame : many,
     key: `move:${ids.join(",")}:${framed.join(",")}`,
     recipe: (draft) => {
       for (const id of ids) {
@@ -171,7 +172,7 @@ export function move(
  */
 export function remove(ids: readonly NodeId[], fallback: Fallback): Command {
   return {
-    label: ids.length === 1 ? "Delete node" : `Delete ${ids.length} nodes`,
+    label: t.steps.deleteNodes(ids.length),
     recipe: (sheet, whole) => {
       const gone = new Set(ids.filter((id) => sheet.nodes[id] && !isEdge(sheet.nodes[id])));
       for (const node of Object.values(sheet.nodes)) {
@@ -226,7 +227,7 @@ export function setMeta(id: NodeId, label: string, change: Partial<NodeMeta>): C
 /** Name the workflow. */
 export function rename(name: string): Command {
   return {
-    label: "Rename",
+    label: t.actions.rename,
     key: "rename",
     recipe: (_, whole) => {
       whole.name = name;

@@ -2,6 +2,7 @@
 
 import type { Command } from "@/document/commands";
 import type { NodeId, Parameter, Result, Workflow } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** The name by which the form knows this input, if it shows it. */
 export function fieldAt(workflow: Workflow, node: NodeId, input: string): string | undefined {
@@ -39,7 +40,7 @@ export function publicName(taken: Readonly<Record<string, unknown>>, title: stri
 /** Show an input in the form, after the fields that are there. */
 export function showField(name: string, place: Parameter): Command {
   return {
-    label: "Show in form",
+    label: t.steps.showField,
     recipe: (_, draft) => {
       draft.parameters[name] = place;
       return undefined;
@@ -50,7 +51,7 @@ export function showField(name: string, place: Parameter): Command {
 /** Take a field out of the form. */
 export function hideField(name: string): Command {
   return {
-    label: "Hide from form",
+    label: t.steps.hideField,
     recipe: (_, draft) => {
       delete draft.parameters[name];
       return undefined;
@@ -61,7 +62,7 @@ export function hideField(name: string): Command {
 /** Call a field something else; its public name stays. */
 export function labelField(name: string, label: string): Command {
   return {
-    label: "Rename field",
+    label: t.steps.renameField,
     key: `label:${name}`,
     recipe: (_, draft) => {
       const place = draft.parameters[name];
@@ -76,7 +77,7 @@ export function labelField(name: string, label: string): Command {
 /** Move a field up (-1) or down (1) among its neighbours. */
 export function moveField(name: string, by: -1 | 1): Command {
   return {
-    label: "Move field",
+    label: t.steps.moveField,
     recipe: (_, draft) => {
       const entries = Object.entries(draft.parameters);
       const from = entries.findIndex(([other]) => other === name);
@@ -93,7 +94,7 @@ export function moveField(name: string, by: -1 | 1): Command {
 /** Show what a node shows in the form as well. */
 export function showResult(name: string, place: Result): Command {
   return {
-    label: "Show result in form",
+    label: t.steps.showResult,
     recipe: (_, draft) => {
       draft.results[name] = place;
       return undefined;
@@ -104,7 +105,7 @@ export function showResult(name: string, place: Result): Command {
 /** Take a result out of the form. */
 export function hideResult(name: string): Command {
   return {
-    label: "Hide result from form",
+    label: t.steps.hideResult,
     recipe: (_, draft) => {
       delete draft.results[name];
       return undefined;

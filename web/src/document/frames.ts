@@ -3,6 +3,7 @@
 import { around, type Box, holds } from "@/document/boxes";
 import type { Command } from "@/document/commands";
 import type { Frame, NodeId, Position, Sheet } from "@/document/types";
+import { t } from "@/strings/strings";
 
 const PAD_PX = 20;
 const NOTE_LINE_PX = 20;
@@ -65,7 +66,7 @@ export function freshName(taken: ReadonlySet<string>): string {
 /** Put a frame on the sheet, under the nodes. */
 export function addFrame(frame: Frame): Command {
   return {
-    label: "Add frame",
+    label: t.steps.addFrame,
     recipe: (draft) => {
       draft.frames.push(frame);
       return undefined;
@@ -90,7 +91,7 @@ export function setFrame(id: string, label: string, change: Partial<Frame>): Com
 /** Take frames away; what lies in them stays. */
 export function removeFrames(ids: readonly string[]): Command {
   return {
-    label: ids.length === 1 ? "Delete frame" : `Delete ${ids.length} frames`,
+    label: t.steps.deleteFrames(ids.length),
     recipe: (draft) => {
       if (ids.length > 0) {
         draft.frames = draft.frames.filter(({ id }) => !ids.includes(id));

@@ -3,12 +3,13 @@
 import { type Command, cut, type Fallback } from "@/document/commands";
 import { definitionOf, edgeOf, fedBy, instancesOf, isEntrance, isExit } from "@/document/subgraphs";
 import { isLink, type NodeId, type Sheet, type Subgraph, type Workflow } from "@/document/types";
+import { t } from "@/strings/strings";
 
 export type EndSide = "inputs" | "outputs";
 
 /** Name a definition. */
 export function renameSubgraph(definition: string, name: string): Command {
-  return change(definition, "Rename subgraph", (inner) => {
+  return change(definition, t.steps.renameSubgraph, (inner) => {
     inner.name = name;
   });
 }
@@ -16,7 +17,7 @@ export function renameSubgraph(definition: string, name: string): Command {
 /** Call an input or output differently; its name, by which values are kept, stays. */
 export function renameEnd(definition: string, side: EndSide, name: string, title: string): Command {
   return {
-    ...change(definition, "Rename input or output", (inner) => {
+    ...change(definition, t.steps.renameEnd, (inner) => {
       const end = inner[side].find((candidate) => candidate.name === name);
       if (end) {
         end.title = title;
@@ -33,7 +34,7 @@ export function removeEnd(
   name: string,
   fallback: Fallback,
 ): Command {
-  return change(definition, "Remove input or output", (inner, whole) => {
+  return change(definition, t.steps.removeEnd, (inner, whole) => {
     const gone = inner[side].findIndex((end) => end.name === name);
     if (gone < 0) {
       return;
@@ -55,7 +56,7 @@ export function removeEnd(
 
 /** Move an input or output up or down by one place. */
 export function moveEnd(definition: string, side: EndSide, name: string, by: -1 | 1): Command {
-  return change(definition, "Move input or output", (inner, whole) => {
+  return change(definition, t.steps.moveEnd, (inner, whole) => {
     const from = inner[side].findIndex((end) => end.name === name);
     const to = from + by;
     const [end] = inner[side].splice(from, from >= 0 && to >= 0 && to < inner[side].length ? 1 : 0);

@@ -26,6 +26,7 @@ import {
   type Workflow,
 } from "@/document/types";
 import { typeAt, upstream } from "@/document/typing";
+import { t } from "@/strings/strings";
 
 const BESIDE_PX = 320;
 
@@ -39,11 +40,11 @@ export interface Packed {
 export function whyNotPack(sheet: Sheet, ids: readonly NodeId[]): string | undefined {
   const inside = new Set(packable(sheet, ids));
   if (inside.size === 0) {
-    return "Choose the nodes that shall become a subgraph.";
+    return t.refusals.nothingToPack;
   }
   for (const id of upstream(sheet, [...inside])) {
     if (!inside.has(id) && [...upstream(sheet, [id])].some((source) => inside.has(source))) {
-      return "A wire leaves these nodes and comes back to them: choose what lies between, too.";
+      return t.refusals.between;
     }
   }
   return undefined;
@@ -69,7 +70,7 @@ export function pack(
   const inner = packing.subgraph(name, frames);
   const record = packing.instance();
   const command: Command = {
-    label: "Make a subgraph",
+    label: t.actions.pack,
     recipe: (draft, whole) => {
       packing.rewire(draft, instance);
       draft.nodes[instance] = record;

@@ -19,6 +19,7 @@ import {
   type Subgraph,
   type Workflow,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** A file that cannot become a workflow; the message is for the person who opened it. */
 export class Unreadable extends Error {}
@@ -97,7 +98,7 @@ export function readText(text: string, id: string): Opened {
   try {
     json = parseJson(text);
   } catch (cause) {
-    throw new Unreadable("This is not JSON, so it cannot hold a workflow.", { cause });
+    throw new Unreadable(t.refusals.json, { cause });
   }
   return readWorkflow(json, id);
 }
@@ -105,28 +106,24 @@ export function readText(text: string, id: string): Opened {
 /** Recognise and check parsed JSON; `id` names the document when it has no name of its own. */
 export function readWorkflow(json: Json, id: string): Opened {
   if (!isObject(json)) {
-    throw new Unreadable("A workflow is a JSON object, and this is not one.");
+    throw new Unreadable(t.refusals.object);
   }
   if ("safelight" in json) {
     return readDocument(json, id);
   }
   if (Array.isArray(json.nodes) && Array.isArray(json.links)) {
-    throw new Unreadable(
-      "This is ComfyUI's editor format. Export it there in API format, then open that file here.",
-    );
+    throw new Unreadable(t.refusals.comfy);
   }
   const values = Object.values(json);
   if (values.length > 0 && values.every((value) => isObject(value) && "class_type" in value)) {
     return place({ ...emptyWorkflow(id), nodes: {} }, checked(nodes, json));
   }
-  throw new Unreadable("This JSON is neither a Safelight workflow nor an API prompt.");
+  throw new Unreadable(t.refusals.neither);
 }
 
 function readDocument(json: Json, id: string): Opened {
   if (isObject(json) && json.safelight !== 1) {
-    throw new Unreadable(
-      `This workflow has version ${String(json.safelight)}; this canvas reads version 1.`,
-    );
+    throw new Unreadable(t.refusals.version(String(json.safelight)));
   }
   const found = checked(document, json);
   const sheet = {
@@ -190,10 +187,8 @@ function checked<T extends z.ZodMiniType>(shape: T, json: Json): z.infer<T> {
     return result.data;
   }
   const issue = result.error.issues[0];
-  const path = issue?.path.join(" › ") || "the file";
-  throw new Unreadable(
-    `The workflow is malformed at ${path}: ${issue?.message ?? "unknown reason"}.`,
-  );
+  const path = issue?.path.join(" › ") || t.refusals.file;
+  throw new Unreadable(t.refusals.malformed(path, issue?.message ?? t.refusals.unknown));
 }
 
 function place(sheet: Workflow, found: z.infer<typeof nodes>): Opened {

@@ -9,6 +9,7 @@ import {
   type Position,
   type Sheet,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 
 export const REROUTE = "Reroute";
 export const REROUTE_INPUT = "value";
@@ -43,7 +44,7 @@ export function addReroute(
   position: Position,
 ): Command {
   return {
-    label: "Add reroute",
+    label: t.actions.reroute,
     recipe: (sheet) => {
       const node = sheet.nodes[end.target];
       const link = node?.inputs[end.input];

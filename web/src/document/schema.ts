@@ -1,6 +1,7 @@
 /** What the server says about node classes: the records that widgets, sockets and checks are made from. */
 
 import type { Json } from "@/document/types";
+import { t } from "@/strings/strings";
 
 export interface TypeSpec {
   bases: readonly string[];
@@ -89,16 +90,9 @@ export function defaultOf(input: InputSpec): Json | undefined {
   }
 }
 
-const PLAIN: Readonly<Record<string, string>> = {
-  INT: "Whole number",
-  FLOAT: "Number",
-  STRING: "Text",
-  BOOLEAN: "Yes or no",
-  COMBO: "Choice",
-};
-
 /** A type in plain words. */
 export function typeTitle(schema: Schema, type: string): string {
-  const known = PLAIN[type] ?? schema.types[type]?.title;
+  const plain: Readonly<Record<string, string>> = t.types;
+  const known = plain[type] ?? schema.types[type]?.title;
   return known ?? type.charAt(0) + type.slice(1).toLowerCase().replaceAll("_", " ");
 }

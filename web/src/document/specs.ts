@@ -22,6 +22,7 @@ import {
   isEntrance,
 } from "@/document/subgraphs";
 import type { End, NodeId, Subgraph, Workflow } from "@/document/types";
+import { t } from "@/strings/strings";
 
 type Subgraphs = Workflow["subgraphs"];
 
@@ -116,13 +117,13 @@ function classesOf(schema: Schema, subgraphs: Subgraphs): Record<string, NodeSpe
       effect: inside.some(({ effect }) => effect),
       pictures: inside.some(showsPictures),
     };
-    const more = { name: NEW_END, title: "New input", type: "*" };
+    const more = { name: NEW_END, title: t.sheet.newInput, type: "*" };
     const given = definition.inputs.map((end, slot) => ({
       ...outputFor(end),
       title: inputs[slot]?.title ?? end.name,
     }));
     specs[entranceOf(id)] = edge(entranceOf(id), "Inputs", [], [...given, more]);
-    const taken = [...definition.outputs, { name: NEW_END, title: "New output", type: "*" }];
+    const taken = [...definition.outputs, { name: NEW_END, title: t.sheet.newOutput, type: "*" }];
     specs[exitOf(id)] = edge(
       exitOf(id),
       "Outputs",

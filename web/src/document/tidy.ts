@@ -5,6 +5,7 @@ import { type Command, move, together } from "@/document/commands";
 import { type Boxes, fitted, nodesIn, setFrame } from "@/document/frames";
 import { layout } from "@/document/layout";
 import type { NodeId, Position, Sheet } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** A command that lays out these nodes anew; they begin where they began. */
 export function tidy(sheet: Sheet, ids: readonly NodeId[], boxes: Boxes): Command {
@@ -17,7 +18,7 @@ export function tidy(sheet: Sheet, ids: readonly NodeId[], boxes: Boxes): Comman
   for (const [id, [x, y]] of Object.entries(places)) {
     moved[id] = [Math.round(x + (before?.x ?? 0)), Math.round(y + (before?.y ?? 0))];
   }
-  return together("Tidy up", [move(moved), ...refitted(sheet, boxes, moved)]);
+  return together(t.actions.tidy, [move(moved), ...refitted(sheet, boxes, moved)]);
 }
 
 function refitted(

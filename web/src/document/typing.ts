@@ -4,6 +4,7 @@ import { isReroute, pastReroutes } from "@/document/reroutes";
 import { inputOf, type Schema, typeTitle } from "@/document/schema";
 import { fedBy } from "@/document/subgraphs";
 import { isLink, type NodeId, type Sheet, titleOf } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** One end of a wire being drawn. */
 export interface SocketEnd {
@@ -77,22 +78,22 @@ export function whyNot(
   other: SocketEnd,
 ): string | undefined {
   if (one.side === other.side) {
-    return one.side === "output" ? "Both ends give a value." : "Both ends take a value.";
+    return one.side === "output" ? t.refusals.bothGive : t.refusals.bothTake;
   }
   const [from, to] = one.side === "output" ? [one, other] : [other, one];
   if (from.node === to.node) {
-    return "A node cannot feed itself.";
+    return t.refusals.self;
   }
   const given = typeAt(schema, sheet, from);
   const wanted = typeAt(schema, sheet, to);
   if (given === undefined || wanted === undefined) {
-    return "This node's class is not known here.";
+    return t.refusals.unknownClass;
   }
   if (!fits(schema, given, wanted)) {
-    return `Wants ${typeTitle(schema, wanted)}, not ${typeTitle(schema, given)}.`;
+    return t.refusals.wants(typeTitle(schema, wanted), typeTitle(schema, given));
   }
   if (dependsOn(sheet, from.node, to.node)) {
-    return `This would make a loop: ${nameOf(schema, sheet, from.node)} already depends on ${nameOf(schema, sheet, to.node)}.`;
+    return t.refusals.loop(nameOf(schema, sheet, from.node), nameOf(schema, sheet, to.node));
   }
   return undefined;
 }

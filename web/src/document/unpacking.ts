@@ -24,6 +24,7 @@ import {
   type Subgraph,
   type Workflow,
 } from "@/document/types";
+import { t } from "@/strings/strings";
 
 /** A command that puts the parts of a subgraph in the place of an instance, and the ids they get. */
 export function unpack(
@@ -42,7 +43,7 @@ export function unpack(
   const nodes = unpacking.nodes();
   const frames = unpacking.frames();
   const command: Command = {
-    label: "Unpack subgraph",
+    label: t.actions.unpack,
     recipe: (draft, whole) => {
       delete draft.nodes[id];
       unpacking.rewire(draft, fallback);

@@ -13,6 +13,7 @@ import {
   type Workflow,
 } from "@/document/types";
 import { fits, typeAt, upstream } from "@/document/typing";
+import { t } from "@/strings/strings";
 
 export interface Problem {
   /** As the server calls it: a part of a subgraph by the whole way to it. */
@@ -34,9 +35,7 @@ export function validate(
     (id) => !((workflow.nodes[id]?.class_type ?? "") in schema.nodes),
   );
   if (effects.length === 0 && unknown.length === 0) {
-    const message =
-      "Nothing here shows or saves a picture. Add a Save Image or Preview Image node.";
-    return [{ node: null, input: null, message }];
+    return [{ node: null, input: null, message: t.refusals.noEffect }];
   }
   const context = { workflow, schema };
   return within(context, workflow, effects.length > 0 ? effects : unknown, []);
@@ -83,16 +82,18 @@ function validateNode(sheet: Sheet, schema: Schema, id: NodeId): Problem[] {
   }
   const spec = schema.nodes[record.class_type];
   if (!spec) {
-    return [
-      { node: id, input: null, message: `No node class is called ${record.class_type} here.` },
-    ];
+    return [{ node: id, input: null, message: t.refusals.noClass(record.class_type) }];
   }
   const missing = spec.inputs
     .filter((input) => input.socket && input.required && !isLink(record.inputs[input.name]))
     .map((input) => ({
       node: id,
       input: input.name,
-      message: `${titleOf(record, spec.title)} needs ${wish(typeTitle(schema, input.type), input.title)}.`,
+      message: t.refusals.needs(
+        titleOf(record, spec.title),
+        typeTitle(schema, input.type),
+        input.title,
+      ),
     }));
   return [...missing, ...validateWires(sheet, schema, id, record, spec)];
 }
@@ -134,7 +135,7 @@ function wireProblem(
 ): string | undefined {
   const from = sheet.nodes[source];
   if (!from) {
-    return `the wire comes from node ${source}, which does not exist.`;
+    return t.refusals.noSource(source);
   }
   const spec = schema.nodes[from.class_type];
   const output = spec?.outputs[slot];
@@ -142,16 +143,11 @@ function wireProblem(
     return undefined; // the unknown class is reported at its own node
   }
   if (!output) {
-    return `${titleOf(from, spec.title)} has no output ${slot}.`;
+    return t.refusals.noOutput(titleOf(from, spec.title), slot);
   }
   const given = typeAt(schema, sheet, { node: source, side: "output", slot, input: "" });
   if (given !== undefined && !fits(schema, given, wanted)) {
     return `wants ${typeTitle(schema, wanted)}, and ${titleOf(from, spec.title)} gives ${typeTitle(schema, given)}.`;
   }
   return undefined;
-}
-
-function wish(type: string, input: string): string {
-  const article = /^[aeiou]/i.test(type) ? "an" : "a";
-  return type === input ? `${article} ${type}` : `${article} ${type} at “${input}”`;
 }

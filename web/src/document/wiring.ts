@@ -6,6 +6,7 @@ import { NEW_END } from "@/document/specs";
 import { freshEnd, isEntrance, isExit } from "@/document/subgraphs";
 import { type End, isLink, type Json, type Sheet, type Subgraph } from "@/document/types";
 import { typeAt } from "@/document/typing";
+import { t } from "@/strings/strings";
 
 /** Lead a wire from one socket to another, on the sheet that lies open. */
 export function join(schema: Schema, sheet: Sheet, wire: Wire): Command {
@@ -13,10 +14,16 @@ export function join(schema: Schema, sheet: Sheet, wire: Wire): Command {
   const [from, to] = [sheet.nodes[source], sheet.nodes[target]];
   if (isExit(to) && input === NEW_END) {
     const end = outputFrom(schema, sheet, wire);
-    return together("Add output", [put("outputs", end), connect({ ...wire, input: end.name })]);
+    return together(t.steps.addOutput, [
+      put("outputs", end),
+      connect({ ...wire, input: end.name }),
+    ]);
   }
   if (isEntrance(from) && slot === insideOf(sheet).inputs.length) {
-    return together("Add input", [put("inputs", inputFrom(schema, sheet, wire)), connect(wire)]);
+    return together(t.steps.addInput, [
+      put("inputs", inputFrom(schema, sheet, wire)),
+      connect(wire),
+    ]);
   }
   return connect(wire);
 }
@@ -25,7 +32,10 @@ export function join(schema: Schema, sheet: Sheet, wire: Wire): Command {
 export function promote(schema: Schema, sheet: Sheet, target: string, input: string): Command {
   const [entrance = ""] = Object.entries(sheet.nodes).find(([, it]) => isEntrance(it)) ?? [];
   const slot = insideOf(sheet).inputs.length;
-  return { ...join(schema, sheet, { source: entrance, slot, target, input }), label: "Promote" };
+  return {
+    ...join(schema, sheet, { source: entrance, slot, target, input }),
+    label: t.steps.promote,
+  };
 }
 
 function insideOf(sheet: Sheet): Subgraph {

@@ -171,7 +171,93 @@ export const en = {
     renameNode: "Rename node",
     renameFrame: "Rename frame",
     note: "Change note",
+    resizeFrame: "Resize frame",
+    addFrame: "Add frame",
+    deleteFrames: (count: number) => (count === 1 ? "Delete frame" : `Delete ${count} frames`),
+    moveFrame: "Move frame",
+    move: (count: number) => (count === 1 ? "Move" : `Move ${count} nodes`),
+    deleteNodes: (count: number) => (count === 1 ? "Delete node" : `Delete ${count} nodes`),
+    disconnect: (count: number) => (count === 1 ? "Disconnect" : `Disconnect ${count} wires`),
+    reconnect: "Reconnect",
+    value: "Change value",
+    showField: "Show in form",
+    hideField: "Hide from form",
+    renameField: "Rename field",
+    moveField: "Move field",
+    showResult: "Show result in form",
+    hideResult: "Hide result from form",
+    renameSubgraph: "Rename subgraph",
+    renameEnd: "Rename input or output",
+    removeEnd: "Remove input or output",
+    moveEnd: "Move input or output",
+    addInput: "Add input",
+    addOutput: "Add output",
+    promote: "Promote",
     fitFrame: "Fit frame",
+  },
+
+  /** What is said of parts of the sheet, seen or read aloud. */
+  sheet: {
+    map: "Map of the sheet",
+    node: (title: string) => `Node ${title}`,
+    wire: (source: string, input: string, target: string) =>
+      `Wire from node ${source} to ${input} of node ${target}`,
+    frame: (title: string) => `Frame ${title}`,
+    untitled: "without a title",
+    title: (title: string) => `Title of ${title}`,
+    help: (title: string) => `Help for ${title}`,
+    preview: (title: string) => `Live preview of ${title}`,
+    enlarge: (number: number, title: string) => `Enlarge picture ${number} of ${title}`,
+    resize: "Resize",
+    muted: "left out",
+    bypassed: "bypassed",
+    kept: "kept",
+    newInput: "New input",
+    newOutput: "New output",
+    nodeKeys: "Enter or Space chooses the node, arrows move it, Delete removes it.",
+    moved: (x: number, y: number) => `Moved to ${x}, ${y}`,
+    wireKeys: "Enter or Space chooses the wire, Delete cuts it.",
+  },
+
+  /** Types that have no class of their own, in plain words. */
+  types: {
+    INT: "Whole number",
+    FLOAT: "Number",
+    STRING: "Text",
+    BOOLEAN: "Yes or no",
+    COMBO: "Choice",
+  },
+
+  /** Why something cannot be. */
+  refusals: {
+    bothGive: "Both ends give a value.",
+    bothTake: "Both ends take a value.",
+    self: "A node cannot feed itself.",
+    unknownClass: "This node's class is not known here.",
+    wants: (wanted: string, given: string) => `Wants ${wanted}, not ${given}.`,
+    loop: (from: string, to: string) => `This would make a loop: ${from} already depends on ${to}.`,
+    noEffect: "Nothing here shows or saves a picture. Add a Save Image or Preview Image node.",
+    noClass: (classType: string) => `No node class is called ${classType} here.`,
+    needs: (node: string, type: string, input: string) => {
+      const wish = `${/^[aeiou]/i.test(type) ? "an" : "a"} ${type}`;
+      return `${node} needs ${type === input ? wish : `${wish} at “${input}”`}.`;
+    },
+    noSource: (source: string) => `the wire comes from node ${source}, which does not exist.`,
+    noOutput: (node: string, slot: number) => `${node} has no output ${slot}.`,
+    gives: (wanted: string, node: string, given: string) =>
+      `wants ${wanted}, and ${node} gives ${given}.`,
+    itself: "A subgraph cannot contain itself.",
+    nothingToPack: "Choose the nodes that shall become a subgraph.",
+    between: "A wire leaves these nodes and comes back to them: choose what lies between, too.",
+    json: "This is not JSON, so it cannot hold a workflow.",
+    object: "A workflow is a JSON object, and this is not one.",
+    comfy:
+      "This is ComfyUI's editor format. Export it there in API format, then open that file here.",
+    neither: "This JSON is neither a Safelight workflow nor an API prompt.",
+    version: (found: string) => `This workflow has version ${found}; this canvas reads version 1.`,
+    malformed: (path: string, why: string) => `The workflow is malformed at ${path}: ${why}.`,
+    unknown: "unknown reason",
+    file: "the file",
   },
 
   run: {
