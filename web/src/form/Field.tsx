@@ -7,7 +7,7 @@ import { setMeta, setValue } from "@/document/commands";
 import { labelOfField } from "@/document/form";
 import { defaultOf, type InputSpec, inputOf } from "@/document/schema";
 import { isLink, type Json, type Parameter, titleOf } from "@/document/types";
-import styles from "@/form/form.module.css";
+import styles from "@/form/field.module.css";
 import { reachOf } from "@/form/reach";
 import { randomSeed } from "@/runtime/ids";
 import { t } from "@/strings/strings";

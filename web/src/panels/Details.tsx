@@ -5,7 +5,7 @@ import { useSchema, useWorkbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
 import { inputOf, type Schema } from "@/document/schema";
 import { isLink, titleOf, type Workflow } from "@/document/types";
-import styles from "@/panels/panels.module.css";
+import styles from "@/panels/details.module.css";
 import { randomId } from "@/runtime/ids";
 import { type Picture, pictureUrl } from "@/runtime/picture";
 import { t } from "@/strings/strings";

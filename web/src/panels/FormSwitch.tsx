@@ -15,7 +15,7 @@ import {
   showResult,
 } from "@/document/form";
 import type { NodeId } from "@/document/types";
-import styles from "@/panels/side.module.css";
+import styles from "@/panels/formSwitch.module.css";
 import { t } from "@/strings/strings";
 import { IconButton } from "@/ui/IconButton";
 

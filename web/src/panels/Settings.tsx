@@ -12,7 +12,7 @@ import {
   type Theme,
 } from "@/app/theme";
 import { useView, useWorkbench } from "@/app/workbench";
-import styles from "@/panels/panels.module.css";
+import styles from "@/panels/settings.module.css";
 import { LANGUAGES, type Language, languageStore, setLanguage, t } from "@/strings/strings";
 import { Dialog } from "@/ui/Dialog";
 
