@@ -11,6 +11,7 @@ from tests.library.conftest import WORDS, tokenizer_json
 from safelight.diffusion.clip import TextConfig, TextEncoder
 from safelight.diffusion.family import Family
 from safelight.diffusion.family_unet import (
+    SD1_EDIT,
     SD1_FAMILY,
     SD1_INPAINT,
     SD2_FAMILY,
@@ -56,6 +57,11 @@ TINY: dict[str, tuple[Family, UNetConfig, dict[str, TextConfig]]] = {
     "sd1-inpaint": (
         SD1_INPAINT,
         UNetConfig(9, width=16, blocks=1, depths=(0, 1, 1, 0), groups=8, heads=4, context_width=16),
+        {"l": L},
+    ),
+    "sd1-edit": (
+        SD1_EDIT,
+        UNetConfig(8, width=16, blocks=1, depths=(0, 1, 1, 0), groups=8, heads=4, context_width=16),
         {"l": L},
     ),
     "sd2": (SD2_FAMILY, SMALL, {"h": G}),

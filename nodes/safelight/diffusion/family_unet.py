@@ -22,6 +22,7 @@ from safelight.diffusion.clip import TextConfig, TextEncoder
 from safelight.diffusion.denoiser import Prediction
 from safelight.diffusion.family import Family, Mark, Part, TextPart
 from safelight.diffusion.hearing import (
+    hear_editing,
     hear_inpainting,
     hear_inpainting_xl,
     hear_refiner,
@@ -178,6 +179,7 @@ SD1_FAMILY = Family(
 SD1_INPAINT = replace(
     SD1_FAMILY, name="Stable Diffusion 1 inpaint", marks=_marks(9), listen=hear_inpainting
 )
+SD1_EDIT = replace(SD1_FAMILY, name="Stable Diffusion 1 edit", marks=_marks(8), listen=hear_editing)
 SD2_FAMILY = Family(
     name="Stable Diffusion 2",
     marks=_marks(4, linear=True),
@@ -241,6 +243,7 @@ SDXL_REFINER = replace(
 UNET_FAMILIES: Sequence[Family] = (
     SD1_FAMILY,
     SD1_INPAINT,
+    SD1_EDIT,
     SD2_FAMILY,
     SD2_INPAINT,
     SDXL_FAMILY,

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from safelight.diffusion.conditioning import Conditioning, Frame, Inputs, Size, hear_tokens
 from safelight.diffusion.embedding import sinusoids
-from safelight.diffusion.latent import SDXL
+from safelight.diffusion.latent import SD1, SDXL
 from safelight.diffusion.tokens import Encoded
 
 HANDS = 256  # clock hands for each number
@@ -88,6 +88,16 @@ def hear_inpainting_xl(conditioning: Conditioning, frame: Frame) -> Inputs:
         UnheardError: there is no pooled vector.
     """
     return replace(hear_xl(conditioning, frame), beside=_beside(conditioning, frame))
+
+
+def hear_editing(conditioning: Conditioning, frame: Frame) -> Inputs:
+    """Tell the prompt, with the picture to be edited beside the latent; without one, zeros.
+
+    It is shown as the autoencoder gives it, not in the scale of diffusion.
+    """
+    nothing = torch.zeros(1, SD1.channels, frame.height, frame.width)
+    beside = nothing if conditioning.beside is None else conditioning.beside
+    return replace(hear_tokens(conditioning, frame), beside=beside)
 
 
 def _lengthened(encoded: Encoded, length: int) -> Float[Tensor, "1 {length} D"]:
