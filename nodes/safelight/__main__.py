@@ -87,6 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
                 token=os.environ.get("SAFELIGHT_TOKEN"),
                 allowed_hosts=tuple(options.allow_host),
                 disk_cache_bytes=int(options.disk_cache * 2**30),
+                webhook_hosts=tuple(options.webhook_host),
                 retention=Retention(options.keep_jobs, options.keep_days, options.keep_temp_days),
             ),
             tell,
@@ -152,13 +153,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     serve.add_argument("--port", type=_port, default=8188, help="port (%(default)s; 0: any)")
-    serve.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a further name to answer to, such as a proxy's; may be repeated",
-    )
+    for flag, told in (
+        ("--allow-host", "a further name to answer to, such as a proxy's; may be repeated"),
+        ("--webhook-host", "a private host that webhooks may call; may be repeated"),
+    ):
+        serve.add_argument(flag, action="append", default=[], metavar="NAME", help=told)
     serve.add_argument(
         "--disk-cache",
         type=float,

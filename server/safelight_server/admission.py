@@ -15,6 +15,7 @@ from safelight_server.bodies import Submission
 from safelight_server.protocol import JsonObject, Refused
 from safelight_server.records import NewJob
 from safelight_server.runs import now_ms
+from safelight_server.webhooks import address_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def refused(invalid: Invalid) -> Refused:
 
 def _extra(submission: Submission, document: Mapping[str, object]) -> JsonObject:
     """Return what goes along with a job; a Safelight document is what its pictures carry."""
+    address_in(submission.extra_data)
     extra: dict[str, Any] = {**submission.extra_data, "create_time": now_ms()}
     if submission.client_id is not None:
         extra["client_id"] = submission.client_id

@@ -26,6 +26,7 @@ class ServeOptions:
         catalog: The module or package of the worker's nodes, instead of all installed ones.
         cache_bytes: How much the worker may remember between jobs; `None` lets it choose.
         disk_cache_bytes: How much of that it may keep on disk over restarts; 0 keeps nothing.
+        webhook_hosts: Hosts that webhooks may call though they are not on the open internet.
         retention: How long finished jobs and temporary pictures are kept.
     """
 
@@ -42,6 +43,7 @@ class ServeOptions:
     catalog: str | None = None
     cache_bytes: int | None = None
     disk_cache_bytes: int | None = None
+    webhook_hosts: tuple[str, ...] = ()
     retention: Retention = field(default_factory=Retention)
 
     def worker_arguments(self) -> list[str]:

@@ -12,7 +12,8 @@ from safelight_server.protocol import JsonObject, whole
 from safelight_server.tables import State
 
 # Keys that clients may send along and that must not be shown to others afterwards.
-_SECRETS = frozenset({"auth_token_comfy_org", "api_key_comfy_org"})
+WEBHOOK = "webhook"  # where the end of a job is to be told, which may hold a secret
+_SECRETS = frozenset({"auth_token_comfy_org", "api_key_comfy_org", WEBHOOK})
 _LONGEST_ID = 200
 # The events that the history repeats as they were told.
 _MESSAGES = frozenset(

@@ -118,6 +118,7 @@ async def running(options: ServeOptions) -> AsyncGenerator[Server, None]:
         services = Services.of(options, policy)
         stack.enter_context(services.book.listening())
         stack.push_async_callback(services.database.close)
+        stack.push_async_callback(services.webhooks.close)
         try:
             services.folders.create()
             await services.database.migrate()

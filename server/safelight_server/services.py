@@ -22,6 +22,7 @@ from safelight_server.sockets import Clients
 from safelight_server.store import Store
 from safelight_server.switches import Switches
 from safelight_server.userdata import UserFiles
+from safelight_server.webhooks import Webhooks
 from safelight_server.workers import Worker
 from safelight_server.workflows import Library
 from safelight_server.workflows_calls import Calls
@@ -41,6 +42,7 @@ class Services:
     dispatcher: Dispatcher
     jobs: Jobs
     listing: Listing
+    webhooks: Webhooks
     log: EventLog
     metrics: Metrics
     worker: Worker
@@ -60,12 +62,14 @@ class Services:
         clients = Clients()
         book = LogBook(clients.log)
         shelf = SchemaShelf(options.home / "cache")
-        store, metrics = Store(database), Metrics()
+        listing = Listing(database)
+        webhooks = Webhooks(listing, options.home / "webhook.key", options.webhook_hosts)
+        store, metrics = Store(database, webhooks.job_ended), Metrics()
         dispatcher = Dispatcher(store, clients, metrics)
         jobs = Jobs(store, Switches(database), dispatcher, clients, shelf, folders)
         worker = Worker(options.worker_arguments(), dispatcher, shelf, book.write)
         dispatcher.employ(worker)
-        library, listing = Library(database, shelf), Listing(database)
+        library = Library(database, shelf)
         calls = Calls(library, shelf, folders, jobs, listing, store)
         user = UserFiles(options.home / "user" / "default")
         settings = Settings(user)
@@ -80,6 +84,7 @@ class Services:
             dispatcher=dispatcher,
             jobs=jobs,
             listing=listing,
+            webhooks=webhooks,
             log=EventLog(database, store.news),
             metrics=metrics,
             worker=worker,

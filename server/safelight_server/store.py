@@ -5,7 +5,7 @@ the attempt it was given; when another has been given since, the store says no, 
 the stale one reports is written.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import CursorResult, Row, and_, delete, func, insert, select, update
@@ -32,8 +32,11 @@ class TakenId(Exception):
 class Store:
     """Jobs and their events, in the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, on_end: Callable[[Job], None] = lambda _job: None
+    ) -> None:
         self._database = database
+        self._on_end = on_end  # told of every end, once it is on the disk
         self.news = News()
 
     async def add(self, job: NewJob) -> None:
@@ -111,6 +114,7 @@ class Store:
                 return False
             await _append(connection, job.id, job.attempt, happened)
         self.news.tell(job.id)
+        self._on_end(job)
         return True
 
     async def give_back(self, job: Job, *, deaths: int) -> bool:
@@ -152,6 +156,7 @@ class Store:
                 await _append(connection, job.id, job.attempt, [own])
         for job in gone:
             self.news.tell(job.id)
+            self._on_end(job)
         return gone
 
     async def renumber(self, job_id: str, number: float) -> bool:
