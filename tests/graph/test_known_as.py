@@ -21,6 +21,7 @@ from safelight.graph.node import (
     name_of,
 )
 from safelight.graph.schema import describe
+from safelight.graph.settings import apply_settings
 from safelight.graph.variation import Place
 from safelight.graph.workflow import Invalid, parse
 
@@ -124,11 +125,16 @@ def test_they_survive_the_canvas_of_comfyui() -> None:
     }  # fmt: skip
 
 
-def test_a_place_finds_the_input_behind_the_dots() -> None:
+def test_a_setting_finds_the_input_behind_the_dots() -> None:
     """NODE.INPUT, where both may have dots of their own."""
     document = {"a.b": mixture()["1"], "2": node("Weigh", weight=["a.b", 0])}
+    changed = apply_settings(document, {"a.b.bath.0.": 0.0, "a.b.version": 2}, SCHEMA)
+    assert changed["a.b"]["inputs"] == {"bath.0.": 0.0, "version": 2}
     graph = parse(document, SCHEMA, NOWHERE)
     assert Place.of("a.b.bath.1.", graph) == Place("a.b", "bath.1.")
+    with pytest.raises(Invalid, match=r"a\.b\.bath\.9\.") as refused:
+        apply_settings(document, {"a.b.bath.9.": 0.0}, SCHEMA)
+    assert "the workflow has no node 'a.b.bath.9'" in str(refused.value)
 
 
 def test_a_node_is_still_built_by_hand() -> None:
