@@ -8,7 +8,7 @@ import { readWorkflow } from "@/document/read";
 import type { Schema } from "@/document/schema";
 import type { Json, Workflow } from "@/document/types";
 import { type Api, httpApi, Starting } from "@/runtime/api";
-import { createDrafts, type DraftStore } from "@/runtime/draft";
+import { createDrafts, type Draft, type DraftStore, takeAside } from "@/runtime/draft";
 import { randomId, tabId } from "@/runtime/ids";
 import { connect } from "@/runtime/socket";
 import { bringsWorkflow } from "@/sharing/link";
@@ -28,7 +28,11 @@ export async function boot(onWait: (message: string) => void): Promise<Workbench
   const tab = tabId();
   const api = httpApi;
   const [schema, drafts] = await Promise.all([patiently(api, onWait), openDrafts()]);
-  const kept = await drafts?.load(tab);
+  const aside = takeAside();
+  const kept = newer(aside, await drafts?.load(tab));
+  if (aside && kept === aside) {
+    await drafts?.save(aside);
+  }
   const brought = bringsWorkflow(location.hash) && kept?.tab !== tab;
   const draft = brought ? undefined : kept;
   const workbench = createWorkbench(api, schema, draft?.workflow ?? firstWorkflow(), tab);
@@ -51,6 +55,12 @@ export async function boot(onWait: (message: string) => void): Promise<Workbench
   }
   follow(workbench, api, tab);
   return workbench;
+}
+
+/** What was laid aside when the page was left, unless the database was in time after all. */
+function newer(aside: Draft | undefined, kept: Draft | undefined): Draft | undefined {
+  const late = aside && (kept?.tab !== aside.tab || kept.at <= aside.at);
+  return late ? aside : kept;
 }
 
 async function patiently(api: Api, onWait: (message: string) => void): Promise<Schema> {

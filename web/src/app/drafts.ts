@@ -1,7 +1,7 @@
 /** Keeping the draft of a tab: at once when something changes, and seldom enough while it goes on. */
 
 import type { Workbench } from "@/app/workbench";
-import type { DraftStore } from "@/runtime/draft";
+import { type DraftStore, layAside, takeAside } from "@/runtime/draft";
 import { t } from "@/strings/strings";
 
 /** The least time from one write to the next: what a crash can cost at most. */
@@ -16,16 +16,20 @@ export function keepDraft({ document: open, runs }: Kept, drafts: DraftStore, ta
   let changed = false;
   let written = Number.NEGATIVE_INFINITY;
 
+  const current = () => {
+    const { workflow, saved, history } = open.state.getState();
+    const { lastJob } = runs.state.getState();
+    return { tab, at: Date.now(), workflow, saved, history, lastJob };
+  };
   const write = async () => {
     clearTimeout(timer);
     timer = undefined;
     changed = false;
     writing += 1;
     written = performance.now();
-    const { workflow, saved, history } = open.state.getState();
-    const { lastJob } = runs.state.getState();
     try {
-      await drafts.save({ tab, at: Date.now(), workflow, saved, history, lastJob });
+      await drafts.save(current());
+      takeAside();
     } catch (cause) {
       runs.state.setState({ notice: t.files.notKept(String(cause)) });
     } finally {
@@ -41,8 +45,11 @@ export function keepDraft({ document: open, runs }: Kept, drafts: DraftStore, ta
       timer ??= setTimeout(() => void write(), Math.max(0, written + GAP_MS - performance.now()));
     }
   };
-  /** A page that is left, or put away on a phone, may never come back. */
+  /** A page that is left, or put away on a phone, may never come back, nor end what it is writing. */
   const now = () => {
+    if (changed || writing > 0) {
+      layAside(current());
+    }
     if (changed) {
       void write();
     }

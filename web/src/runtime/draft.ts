@@ -34,6 +34,24 @@ function database(): Promise<IDBPDatabase<Drafts>> {
   });
 }
 
+const ASIDE = "safelight.aside";
+
+/** Keep the draft of a page that is being left: the one store that does not make it wait. */
+export function layAside(draft: Draft): void {
+  try {
+    sessionStorage.setItem(ASIDE, JSON.stringify(draft));
+  } catch {
+    // too large for this store: the database may still have been in time
+  }
+}
+
+/** The draft that was laid aside in this tab, which is then forgotten. */
+export function takeAside(): Draft | undefined {
+  const text = sessionStorage.getItem(ASIDE);
+  sessionStorage.removeItem(ASIDE);
+  return text === null ? undefined : (JSON.parse(text) as Draft);
+}
+
 /** Drafts in IndexedDB; the oldest beyond ten tabs are let go. */
 export function createDrafts(): DraftStore {
   const opened = database();

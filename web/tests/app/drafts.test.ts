@@ -4,7 +4,7 @@ import { createStore } from "zustand/vanilla";
 import { GAP_MS, keepDraft } from "@/app/drafts";
 import { rename } from "@/document/commands";
 import { createDocument } from "@/document/store";
-import type { Draft, DraftStore } from "@/runtime/draft";
+import { type Draft, type DraftStore, takeAside } from "@/runtime/draft";
 import type { Runs } from "@/runtime/run";
 import { START } from "@/runtime/runState";
 import { pipeline } from "../fixture";
@@ -26,6 +26,7 @@ function kept(save: (draft: Draft) => Promise<void> = async () => undefined) {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  sessionStorage.clear();
   return () => vi.useRealTimers();
 });
 
@@ -75,4 +76,22 @@ test("a draft that cannot be kept is told", async () => {
   open.apply(rename("a"));
   await vi.advanceTimersByTimeAsync(0);
   expect(runs.state.getState().notice).toContain("full");
+});
+
+test("what the database has is no longer laid aside", async () => {
+  const { open } = kept();
+  sessionStorage.setItem("safelight.aside", "{}");
+  open.apply(rename("a"));
+  await vi.advanceTimersByTimeAsync(GAP_MS);
+  expect(takeAside()).toBeUndefined();
+});
+
+test("a draft that is still being written when the page is left is laid aside as well", async () => {
+  const { open } = kept(() => new Promise(() => undefined)); // a database that is never in time
+  open.apply(rename("a"));
+  await vi.advanceTimersByTimeAsync(0);
+  open.apply(rename("b"));
+  dispatchEvent(new Event("pagehide"));
+  expect(takeAside()?.workflow.name).toBe("b");
+  expect(takeAside()).toBeUndefined();
 });
