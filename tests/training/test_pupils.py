@@ -7,17 +7,27 @@ from pathlib import Path
 import pytest
 import torch
 from tests.diffusion.networks import SMALL, randomised
+from tests.library.flow_models import network_of
 from tests.training.toys import CPU, latents, model, studied, texts, told
 from torch import Tensor
 
 from safelight.diffusion.conditioning import Conditioning, Inputs
 from safelight.diffusion.denoiser import LatentModel, Prediction
+from safelight.diffusion.family import Family
+from safelight.diffusion.family_flow import FLUX_DEV, SD35_MEDIUM
+from safelight.diffusion.flux import FluxConfig
+from safelight.diffusion.lora import merged
+from safelight.diffusion.lora_file import read_lora
+from safelight.diffusion.lora_names import fit, network_places
 from safelight.diffusion.reading import Reading
 from safelight.diffusion.schedule import FlowSchedule
 from safelight.diffusion.unet import UNet
+from safelight.training.adapter import adapted
 from safelight.training.identity import identity
+from safelight.training.lora_export import named
 from safelight.training.noised import CannotLearn, Measure, error, noised, weights
 from safelight.training.pupils import (
+    BLOCKS,
     ControlPupil,
     Lessons,
     LoraPupil,
@@ -180,3 +190,29 @@ def test_a_name_tells_whether_anything_differs() -> None:
     assert len(set(names)) == len(names) - 1
     with pytest.raises(TypeError, match=r"^a object cannot be named by what is in it$"):
         identity(object())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", [SD35_MEDIUM, FLUX_DEV])
+def test_what_a_transformer_learnt_is_read_back_from_its_names(family: Family) -> None:
+    """Every adapter of its blocks has a name in files, and merged it answers as it learnt."""
+    network = network_of(family)
+    learner = adapted(network, BLOCKS, 2, 1.0)
+    randomised(learner.adapters, 7)
+    tensors = named(learner.by_path, network, "lora_unet_", torch.float32)
+    file = read_lora(Path("memory"), tensors, {})
+    fitting = fit(file, network, network_places(network), family.name)
+    assert len(fitting.used) == len(file.changes) == len(learner.by_path)
+    draw = torch.Generator().manual_seed(2)
+    config = network.config
+    told = [
+        torch.randn(1, 16, 8, 8, generator=draw),
+        torch.tensor([400.0]),
+        torch.randn(1, 5, config.context_width, generator=draw),
+        torch.randn(1, config.pooled_width, generator=draw),
+    ]
+    if isinstance(config, FluxConfig) and config.guided:
+        told.append(torch.tensor([3.5]))
+    merged_network = merged(network, fitting.edits, 1.0)
+    torch.testing.assert_close(merged_network(*told), learner.network(*told), rtol=1e-3, atol=1e-4)
+    assert not merged_network(*told).equal(network(*told))
