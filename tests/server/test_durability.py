@@ -108,6 +108,32 @@ async def test_a_job_that_kills_its_worker_once_succeeds(visitor: Visitor, tmp_p
     assert (await visitor.entry(prompt_id))["status"]["completed"] is True
 
 
+async def test_what_a_dead_worker_had_sent_is_read_before_its_job_is_run_again(
+    server: Server, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that the job is done and dies before that is heard: the job stays done."""
+    said, read = asyncio.Event(), asyncio.Event()
+    hear = workers.Worker._hear
+
+    async def slow(worker: workers.Worker, frame: frames.Frame) -> None:
+        if isinstance(frame, frames.Succeeded):
+            said.set()
+            await read.wait()
+        await hear(worker, frame)
+
+    monkeypatch.setattr(workers.Worker, "_hear", slow)
+    monkeypatch.setattr(workers, "_DRAIN_SECONDS", 120.0)
+    prompt_id = await visitor.submit(walk())
+    await asyncio.wait_for(said.wait(), 90)
+    body = server.services.worker._body
+    assert body is not None
+    os.kill(body.process.pid, signal.SIGKILL)
+    await asyncio.wait_for(body.process.wait(), 90)
+    read.set()
+    assert (await visitor.entry(prompt_id))["status"]["completed"] is True
+    assert (await visitor.get(f"/api/jobs/{prompt_id}"))["attempt"] == 1
+
+
 async def test_a_node_that_does_not_stop_is_stopped(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
