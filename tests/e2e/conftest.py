@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
-from tests.e2e.serving import Running, serving
+from tests.e2e.serving import Running, serving, wait_for_nodes
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Quiet, and content with the permissions of a test machine.
@@ -29,6 +29,7 @@ URL.createObjectURL = (file) => create((window.lastSaved = file));
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for the stories of a module."""
     with serving(tmp_path_factory.mktemp("home")) as running:
+        wait_for_nodes(running)
         yield running
 
 

@@ -5,12 +5,17 @@ import re
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 READY = re.compile(r"Safelight is at (http://127\.0\.0\.1:\d+)")
 START_LIMIT_S = 60
+LOAD_LIMIT_S = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,21 @@ class Running:
     def pictures(self) -> list[Path]:
         """What it saved."""
         return sorted((self.home / "output").glob("*.png"))
+
+
+def wait_for_nodes(running: Running) -> None:
+    """Return when the server knows its nodes; each answer takes the time that it takes.
+
+    A page that is opened earlier waits, too, but the browser notes every refusal on its console.
+    """
+    deadline = time.monotonic() + LOAD_LIMIT_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"{running.url}/api/schema"):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                raise
 
 
 @contextlib.contextmanager

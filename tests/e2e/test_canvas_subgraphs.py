@@ -173,9 +173,7 @@ def test_a_copy_and_a_saved_file_carry_their_definitions(
 
     file = tmp_path / "walk.json"
     file.write_text(json.dumps(document))
-    with other.expect_file_chooser() as chooser:
-        other.keyboard.press("Control+o")
-    chooser.value.set_files(file)
+    drop(other, file, "application/json")
     expect(other.get_by_role("status")).to_contain_text("Opened walk.json")
     assert saved(other)["subgraphs"] == document["subgraphs"]
 
