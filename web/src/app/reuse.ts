@@ -3,7 +3,7 @@
 import { laidOut, openWorkflow } from "@/app/files";
 import type { Workbench } from "@/app/workbench";
 import { readWorkflow } from "@/document/read";
-import { UNTITLED, type Workflow } from "@/document/types";
+import { type Sheet, UNTITLED, type Workflow } from "@/document/types";
 import { randomId } from "@/runtime/ids";
 import { t } from "@/strings/strings";
 
@@ -27,13 +27,22 @@ export async function takeSettings(workbench: Workbench, job: string): Promise<v
 
 /** Run again, it shall give the same picture: no seed is drawn anew. */
 function withKeptSeeds(workflow: Workflow): Workflow {
-  const nodes = Object.fromEntries(
-    Object.entries(workflow.nodes).map(([id, record]) => {
+  const subgraphs = Object.fromEntries(
+    Object.entries(workflow.subgraphs).map(([id, inner]) => [
+      id,
+      { ...inner, nodes: keptSeeds(inner.nodes) },
+    ]),
+  );
+  return { ...workflow, subgraphs, nodes: keptSeeds(workflow.nodes) };
+}
+
+function keptSeeds(nodes: Sheet["nodes"]): Sheet["nodes"] {
+  return Object.fromEntries(
+    Object.entries(nodes).map(([id, record]) => {
       const { seed_control: control } = record._meta;
       const meta =
         control === undefined ? record._meta : { ...record._meta, seed_control: "fixed" as const };
       return [id, { ...record, _meta: meta }];
     }),
   );
-  return { ...workflow, nodes };
 }

@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { takeSettings } from "@/app/reuse";
 import { createWorkbench } from "@/app/workbench";
-import type { Json } from "@/document/types";
+import type { Json, Workflow } from "@/document/types";
 import { httpApi } from "@/runtime/api";
-import { pipeline, SCHEMA } from "../fixture";
+import { pipeline, record, SCHEMA } from "../fixture";
 
 function bench(settings: () => Promise<Json | undefined>) {
   return createWorkbench({ ...httpApi, settings }, SCHEMA, pipeline(), "client");
@@ -29,6 +29,17 @@ test("the settings of a result come back with its seed kept, and undo goes back"
   expect(sampler?._meta.seed_control).toBe("fixed");
   expect(workbench.document.undo()?.label).toBe("Use these settings");
   expect(workbench.document.workflow()).toEqual(pipeline());
+});
+
+test("seeds within subgraphs are kept, too", async () => {
+  const file = earlier() as unknown as Workflow;
+  const inner = { name: "In", inputs: [], outputs: [], frames: [], nodes: file.nodes };
+  const nodes = { "1": record("subgraph:s1") };
+  const packed = { ...file, nodes, subgraphs: { s1: inner }, parameters: {} };
+  const workbench = bench(async () => packed as unknown as Json);
+  await takeSettings(workbench, "job");
+  const sampler = workbench.document.workflow().subgraphs.s1?.nodes["3"];
+  expect(sampler?._meta.seed_control).toBe("fixed");
 });
 
 test("a bare prompt is laid out and keeps the name of the sheet", async () => {
