@@ -30,9 +30,12 @@ from safelight.library.picture_sets import (
     PictureSet,
 )
 from safelight.library.sampling import KSampler
-from safelight.library.teaching import View
 from safelight.library.training import TrainLora, TrainLoraNode
-from safelight.library.training_files import LoraModelLoader, LossGraphNode, SaveLoRANode
+from safelight.library.training_files import (
+    LoraModelLoader,
+    LossGraphNode,
+    SaveLoRANode,
+)
 from safelight.library.training_options import TrainingOptions
 from safelight.library.training_words import TrainControlNet, TrainWord
 from safelight.library.values import FormatMismatch, Image, Latent
@@ -270,27 +273,3 @@ def test_parts_of_other_families_are_refused(folders: Folders) -> None:
     with pytest.raises(CannotLearn, match=r"gives vectors of 48 numbers, and a model of Stable"):
         node.run(ctx)
     assert ctx.steps_told == []
-
-
-def test_nothing_is_drawn_where_nobody_looks() -> None:
-    """A sample is drawn when the view is asked for, and not at every step."""
-
-    class Untouched:
-        step, losses = 1, [0.5]
-        plan = type("Plan", (), {"steps": 100})
-
-    drawn: list[int] = []
-
-    def draw() -> torch.Tensor:
-        drawn.append(1)
-        return torch.zeros(3, 8, 8)
-
-    learning: Any = Untouched()
-    view = View(learning, draw)
-    assert drawn == []
-    view.jpeg()
-    view.jpeg()
-    assert drawn == [1]
-    learning.step = 21
-    view.jpeg()
-    assert drawn == [1, 1]

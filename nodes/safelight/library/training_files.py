@@ -13,7 +13,7 @@ from safelight.diffusion.lora_file import LoraFile, read_lora
 from safelight.diffusion.lora_names import TEXT
 from safelight.diffusion.weights import CheckpointError, open_checkpoint, save_checkpoint
 from safelight.diffusion.writing import File
-from safelight.graph.folders import Folders
+from safelight.graph.folders import FolderError, Folders
 from safelight.graph.node import Context, Help, Label, Node, Range, Shown
 from safelight.graph.returns import Showing
 from safelight.library.image import Written, written
@@ -142,7 +142,7 @@ def put(
     No other file is overwritten; the same training finds its own file again.
 
     Raises:
-        FolderError: the name leads out of the folder.
+        FolderError: there is no name, or it leads out of the folder.
     """
     path = free_place(folders, kind, name, training)
     save_checkpoint(path, tensors, {**metadata, TRAINING_KEY: training})
@@ -153,6 +153,8 @@ def put(
 
 def free_place(folders: Folders, kind: str, name: str, training: str) -> Path:
     """Return where to write: the first of name, name-2, name-3 .. that no other file has."""
+    if not name.strip() or name.endswith(("/", "\\")):
+        raise FolderError(f"{kind}: the file that is to be written has no name")
     number = 1
     while True:
         path = folders.place_for(kind, f"{name}{'' if number == 1 else f'-{number}'}{SUFFIX}")
