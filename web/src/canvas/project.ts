@@ -11,7 +11,7 @@ import type { ViewState } from "@/app/view";
 import { type Geometry, geometryOf } from "@/canvas/geometry";
 import { isReroute } from "@/document/reroutes";
 import type { NodeSpec, Schema } from "@/document/schema";
-import { type Path, runId } from "@/document/subgraphs";
+import type { Path } from "@/document/subgraphs";
 import {
   type Frame,
   isLink,
@@ -67,6 +67,7 @@ export function createProjector(): Projector {
 
   return (sheet, schema, view, previewed, far = false, path = []) => {
     const selection = new Set(view.selection);
+    const prefix = path.map((id) => `${id}:`).join("");
     const chosen = new Set(view.wires);
     const nextNodes: typeof nodes = new Map();
     const nextWires: typeof wires = new Map();
@@ -74,7 +75,7 @@ export function createProjector(): Projector {
       const key: NodeKey = {
         record,
         spec: schema.nodes[record.class_type],
-        preview: previewed.has(runId(path, id)),
+        preview: previewed.has(prefix + id),
         selected: selection.has(id),
         at: view.drag?.[id] ?? record._meta.position,
         far,
@@ -85,7 +86,10 @@ export function createProjector(): Projector {
         if (isLink(value) && value[0] in sheet.nodes) {
           const [source, slot] = value;
           const edge = `${id}:${input}`;
-          const type = typeAt(schema, sheet, { node: source, side: "output", slot, input: "" });
+          const from = sheet.nodes[source];
+          const type = isReroute(from)
+            ? typeAt(schema, sheet, { node: source, side: "output", slot, input: "" })
+            : schema.nodes[from?.class_type ?? ""]?.outputs[slot]?.type;
           if (type === undefined) {
             continue; // nowhere to draw it from; the list of problems tells
           }
