@@ -22,4 +22,4 @@ async def test_kills_at_any_moment_lose_nothing(tmp_path: Path) -> None:
     assert story.struck["server"] + story.struck["worker"] == KILLS
     assert min(story.struck.values()) > KILLS // 4
     assert 2 * after.failed <= story.struck["worker"]
-    assert after.done + after.failed == after.jobs > KILLS // 4
+    assert after.done + after.failed == after.jobs >= 5, "nothing to speak of was asked for"
