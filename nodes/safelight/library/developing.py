@@ -30,7 +30,7 @@ def developed(ctx: Context, latent: Latent, vae: Vae, side: int | None = None) -
             return network.decode(memory.converted(one, place)).float().cpu()
 
         def in_tiles(full: AutoencoderKL, one: Tensor, side: int) -> Tensor:
-            return tiling.decoded(full, one.float().cpu(), side)
+            return tiling.decoded(full, memory.converted(one, place).cpu(), side).float()
 
         work = Work(network, place, pixels, whole, in_tiles)
         pictures = [work.done(one, side) for one in raw[:, None]]
@@ -50,7 +50,8 @@ def exposed(ctx: Context, planes: Tensor, vae: Vae, side: int | None = None) -> 
             return network.encode(memory.converted(one, place)).mean.float().cpu()
 
         def in_tiles(full: AutoencoderKL, one: Tensor, side: int) -> Tensor:
-            return tiling.encoded(full, one.float().cpu(), side).mean.float().cpu()
+            latent = tiling.encoded(full, memory.converted(one, place).cpu(), side)
+            return latent.mean.float().cpu()
 
         work = Work(network, place, middle[0, 0].numel(), whole, in_tiles)
         means = [work.done(one, side) for one in middle[:, None]]
