@@ -135,6 +135,7 @@ def test_everything_from_a_node_to_a_picture_without_a_mouse(page: Page, server:
     expect(page.get_by_label("Text of Prompt")).to_be_focused()
     before = set(saved_by_keys(page)["nodes"])
     page.keyboard.press("Control+k")
+    expect(page.get_by_label("Search commands")).to_be_focused()
     page.keyboard.type("add node")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Search nodes")).to_be_focused()

@@ -14,6 +14,7 @@ def write(page: Page, text: str) -> Locator:
     page.get_by_label("Text of Prompt").click()
     editor = page.get_by_test_id("prompt-editor")
     expect(editor).to_be_visible(timeout=60_000)
+    expect(page.get_by_label("Text of Prompt")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type(text)
     return editor
