@@ -53,7 +53,8 @@ class OwnControlNetStage:
         ways = torch.rand(count, generator=draw).tolist()
         untold = (torch.rand(count, generator=draw) < UNTOLD).tolist()
         texts: list[str] = []
-        for picture, way, empty in zip(chosen.tolist(), ways, untold, strict=True):
+        pictures: list[int] = chosen.tolist()
+        for picture, way, empty in zip(pictures, ways, untold, strict=True):
             captions = self.examples.captions[picture]
             texts.append("" if empty else captions[int(way * len(captions))])
         with torch.no_grad():
