@@ -151,8 +151,10 @@ def test_what_shall_stay_is_learnt_beside_with_its_weight() -> None:
     assert losses[1] > losses[0]
 
 
+@torch.no_grad()  # what learns reckons attention in another way, equal but for rounding
 def test_nothing_learnt_draws_nothing_else() -> None:
     """Fresh adapters, and a fresh control, leave every answer as it is."""
+    torch.manual_seed(0)
     asked = noised(latents(), model().schedule, torch.Generator().manual_seed(1))
     inputs = Inputs(torch.randn(4, 7, 32))
     plain = error(model(), asked, inputs, Measure())
