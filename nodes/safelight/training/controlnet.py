@@ -55,6 +55,9 @@ HINT_WIDTHS = (16, 16, 32, 64)  # thinner than published ones: at 128 pixels the
 PACE = Pace(batch=32, muon=0.015, adamw=1.5e-3, flat=0.6, average=0.98, report_every_s=1e9)
 LOW, HIGH = 0.2, 0.4  # Canny's thresholds for drawn pictures
 UNTOLD = 0.4  # share of captions left empty
+# The loss asks for no more than a hint is worth on average, over all levels; drawn pictures keep
+# to edges better when told louder: F1 at 1, 1.4 and 1.7 times was 0.63, 0.81 and 0.85.
+GAIN = 1.5
 MEASURED, SHOWN = 24, 8  # scenes behind the figures, and on the sheet
 SEED = 5
 SIZE_PX = 128
@@ -120,7 +123,7 @@ class ControlNetStage:
 
     def control(self, hints: Float[Tensor, "B 3 H W"], strength: float = 1.0) -> Control:
         """Show hints to the network as it is now."""
-        return Control(self.network, hints, strength)
+        return Control(self.network, hints, strength * GAIN)
 
 
 def steered_error(
@@ -182,6 +185,7 @@ def export_controlnet(state: Path, path: Path, base: Path = EMBEDDED) -> None:
     config = ControlNetConfig(embedded_model(base).unet.config, hint_widths=HINT_WIDTHS)
     network = ControlNet(config)
     kept = load_average(state, network)
+    raise_voice(network)
     recipe = {
         "steps": kept["step"],
         "samples": kept["samples"],
@@ -198,6 +202,13 @@ def export_controlnet(state: Path, path: Path, base: Path = EMBEDDED) -> None:
     settings = Settings(unet_heads=config.unet.heads, unet_groups=config.unet.groups)
     tensors = {name: tensor.half() for name, tensor in single_file(network).items()}
     save_checkpoint(path, tensors, checkpoint_metadata(settings, about=about) | MODEL_SPEC)
+
+
+@torch.no_grad()
+def raise_voice(network: ControlNet, gain: float = GAIN) -> None:
+    """Fold a gain into the convolutions through which a ControlNet speaks."""
+    for parameter in (*network.zeros.parameters(), *network.zero_middle.parameters()):
+        parameter.mul_(gain)
 
 
 MODEL_SPEC = {
